@@ -1,0 +1,104 @@
+// Package database stores what one service owns. A service reads with prepared
+// statements from a pool of readers, and changes things through [DB.Update] or
+// [Once]: callers' changes run in groups, in one transaction each behind its own
+// savepoint, and each caller is answered only after the COMMIT. The package
+// also keeps the tables that every service has: idempotency, outbox and inbox.
+//
+// The engine is SQLite; the interface says nothing of it but in the errors of
+// the files it locks.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say what to open and what the database needs from around it.
+type Options struct {
+	Path       string           // the SQLite file; its folder must exist
+	Name       string           // the service, for messages: "inventory"
+	Migrations fs.FS            // holds sqlite/ and postgres/; nil when only the platform's own tables are wanted
+	Secret     []byte           // keys the stored hashes of idempotent request bodies
+	Now        func() time.Time // what "24 hours ago" is counted from; the system clock when nil
+	Log        *slog.Logger     // nil logs nothing
+	Shared     bool             // several processes use the file: a fair lock before each write transaction instead of one held while open
+}
+
+// DB is one service's database. Its methods may be called from many goroutines.
+type DB struct {
+	options Options
+	lock    *fileLock
+	writer  *writer
+	readers *sql.DB
+	closed  atomic.Bool
+
+	mu       sync.Mutex
+	wrong    []error              // statements that could not be prepared
+	prepared map[string]*sql.Stmt // by the text of a built query
+
+	once onceStatements
+	ping *Stmt
+}
+
+// Open locks the file, brings its tables up to date and opens it. Another
+// process that has it is [ErrInUse]; tables newer than this program knows are
+// [ErrNewer].
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the one default; everything else is given a clock
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	db, err := openSQLite(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("open the database of %s: %w", o.Name, err)
+	}
+	db.ping = db.Prepare(`SELECT 1`)
+	db.once = prepareOnce(db)
+	if err := db.PrepareErr(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Close waits for changes under way, closes the file and gives up its lock.
+// Changes that come later fail with [ErrClosed].
+func (db *DB) Close() error {
+	if db.closed.Swap(true) {
+		return nil
+	}
+	return errors.Join(db.writer.close(), db.readers.Close(), db.lock.release())
+}
+
+// Ready says whether the database answers.
+func (db *DB) Ready(ctx context.Context) error {
+	if db.closed.Load() {
+		return ErrClosed
+	}
+	var one int
+	if err := db.ping.QueryRow(ctx).Scan(&one); err != nil {
+		return fmt.Errorf("read from the database of %s: %w", db.options.Name, err)
+	}
+	return nil
+}
+
+// Update makes one change. What fn does is either all committed, before Update
+// returns nil, or not done at all; fn's error is returned as it is. Changes of
+// several callers share a transaction, which none of them notices.
+//
+// Fn runs on the writer's goroutine while all others wait. So it does nothing
+// but SQL on its tx: no hashing, no encoding, no network, no other Update. It
+// may run twice, so it sets what it captured rather than adding to it. A
+// context that ends takes the change back if it has not begun; one that has
+// begun is finished and answered.
+func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	return db.writer.do(ctx, fn)
+}

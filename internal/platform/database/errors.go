@@ -1,0 +1,50 @@
+package database
+
+import (
+	"database/sql"
+	"errors"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+var (
+	// ErrNoRows is what Scan gives when a statement found nothing.
+	ErrNoRows = sql.ErrNoRows
+	// ErrClosed is the answer to everything after [DB.Close].
+	ErrClosed = errors.New("the database is closed")
+	// ErrInUse says that another process has the file; the error around it
+	// says which.
+	ErrInUse = errors.New("the database is in use")
+	// ErrNewer says that the file was written by a newer program.
+	ErrNewer = errors.New("the database is newer than this program")
+)
+
+// IsUnique says whether a statement failed because a row with that key exists.
+func IsUnique(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return true
+	}
+	return false
+}
+
+// IsForeignKey says whether a statement failed because a row it refers to does
+// not exist, or because others still refer to the row it removes.
+func IsForeignKey(err error) bool {
+	return code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
+// isConstraint says whether some rule of the tables was broken.
+func isConstraint(err error) bool {
+	return code(err)&0xff == sqlite3.SQLITE_CONSTRAINT
+}
+
+// code gives SQLite's extended result code, or 0 when err is none of its.
+func code(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}

@@ -1,0 +1,102 @@
+package database
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"emporium/internal/market"
+)
+
+// Records of idempotent requests are kept for a day; every sixteenth new one
+// removes up to 32 that are older, so that they go twice as fast as they come.
+const (
+	keptOnce   = 24 * time.Hour
+	sweepEvery = 16
+	sweepLimit = 32
+)
+
+type onceStatements struct {
+	find, insert, sweep *Stmt
+	count               *atomic.Uint32
+}
+
+func prepareOnce(db *DB) onceStatements {
+	return onceStatements{
+		find: db.Prepare(`SELECT body_hash, result FROM idempotency
+			WHERE operation = $1 AND caller = $2 AND key = $3 AND created_at > $4`),
+		insert: db.Prepare(`INSERT INTO idempotency (operation, caller, key, body_hash, result, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (operation, caller, key) DO UPDATE
+			SET body_hash = excluded.body_hash, result = excluded.result, created_at = excluded.created_at`),
+		sweep: db.Prepare(`DELETE FROM idempotency WHERE (operation, caller, key) IN
+			(SELECT operation, caller, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)`),
+		count: new(atomic.Uint32),
+	}
+}
+
+// Once is [DB.Update] for a change that may be asked for again. With an
+// Idempotency-Key in ctx, the key, a keyed hash of the body and fn's result as
+// JSON are written in fn's transaction, and for 24 hours a repeat gets that
+// result without running fn; a repeat with another body is a Conflict,
+// "idempotency_key_reused". An fn that fails leaves no record. Without a key it
+// is Update.
+//
+// T must read back from its own JSON, and holds all that the answer is made of.
+func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, error) {
+	var result T
+	key := market.OnceKeyOf(ctx)
+	if key == nil {
+		err := db.Update(ctx, func(tx *Tx) (err error) {
+			result, err = fn(tx)
+			return err
+		})
+		return result, err
+	}
+
+	mac := hmac.New(sha256.New, db.options.Secret)
+	mac.Write(key.Body)
+	hash, now, once := mac.Sum(nil), market.At(db.options.Now()), &db.once
+	oldest := market.At(now.Add(-keptOnce))
+	var stored []byte
+	err := db.Update(ctx, func(tx *Tx) error {
+		stored = nil
+		var storedHash []byte
+		err := tx.QueryRow(once.find, key.Operation, key.Caller, key.Key, oldest).Scan(&storedHash, &stored)
+		if err == nil && !bytes.Equal(storedHash, hash) {
+			return market.Refuse(market.Conflict, "idempotency_key_reused",
+				"this Idempotency-Key was used with another body: repeat the request as it was, or choose a new key")
+		}
+		if !errors.Is(err, ErrNoRows) {
+			return err
+		}
+		if result, err = fn(tx); err != nil {
+			return err
+		}
+		text, err := json.Marshal(result)
+		if err != nil {
+			return fmt.Errorf("keep the result of %s: %w", key.Operation, err)
+		}
+		if _, err := tx.Exec(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
+			return err
+		}
+		if once.count.Add(1)%sweepEvery == 0 {
+			_, err = tx.Exec(once.sweep, oldest, sweepLimit)
+		}
+		return err
+	})
+	if err != nil || stored == nil {
+		return result, err
+	}
+	if err := json.Unmarshal(stored, &result); err != nil {
+		return result, fmt.Errorf("read the kept result of %s: %w", key.Operation, err)
+	}
+	return result, nil
+}

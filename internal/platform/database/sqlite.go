@@ -1,0 +1,73 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// settings are made on every connection. The busy timeout comes first, so that
+// those after it wait rather than fail. Caches are small because ten databases
+// share one process: 2 MB a connection, and the operating system has the rest.
+var settings = []string{
+	"busy_timeout(10000)",
+	"journal_mode(WAL)",
+	"synchronous(FULL)",
+	"foreign_keys(1)",
+	"cache_size(-2000)",
+	"journal_size_limit(67108864)", // what the log keeps on disk once it has been worked off
+}
+
+// openSQLite opens the file with its lock, its writer and its readers, the
+// tables up to date.
+func openSQLite(ctx context.Context, o Options) (_ *DB, err error) {
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(path, o.Shared)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{options: o, lock: lock, prepared: map[string]*sql.Stmt{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.release())
+		}
+	}()
+	// The first to come sets the file up; the others wait for it here.
+	if err := lock.takeTurn(); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lock.endTurn()) }()
+
+	writing, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, err
+	}
+	writing.SetMaxOpenConns(1)
+	if err := migrate(ctx, writing, path, o); err != nil {
+		return nil, errors.Join(err, writing.Close())
+	}
+	if db.writer, err = newWriter(ctx, writing, lock, o.Log); err != nil {
+		return nil, errors.Join(err, writing.Close())
+	}
+	if db.readers, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)")); err != nil {
+		return nil, errors.Join(err, db.writer.close())
+	}
+	connections := runtime.GOMAXPROCS(0) + 2
+	db.readers.SetMaxOpenConns(connections)
+	db.readers.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// dsn names the file and the settings of each connection to it.
+func dsn(path, more string) string {
+	file := (&url.URL{Path: path}).EscapedPath()
+	return fmt.Sprintf("file:%s?_pragma=%s&%s", file, strings.Join(settings, "&_pragma="), more)
+}
