@@ -1,0 +1,163 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"emporium/internal/market"
+)
+
+// responseWriter remembers what was answered, and to which request.
+type responseWriter struct {
+	http.ResponseWriter
+	id     string
+	status int
+	bytes  int64
+}
+
+// WriteHeader remembers the status.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *responseWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// RequestID is the id of the request that w answers, or "".
+func RequestID(w http.ResponseWriter) string {
+	if rw, ok := w.(*responseWriter); ok {
+		return rw.id
+	}
+	return ""
+}
+
+// FrontOptions says what stands before every request.
+type FrontOptions struct {
+	Now      func() time.Time
+	Log      *slog.Logger // faults of the server
+	Requests *slog.Logger // one line per request; nil: none
+}
+
+// Front is the outermost handler: it gives each request an id, answers a panic
+// with a 500 and logs what was answered.
+func Front(next http.Handler, o FrontOptions) http.Handler {
+	ids := newIDs()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		start := o.Now()
+		w := &responseWriter{ResponseWriter: rw}
+		given := r.Header.Get("X-Request-Id")
+		w.id = given
+		if !plainID(given) {
+			given, w.id = "", ids.next()
+		}
+		rw.Header()["X-Request-Id"] = []string{w.id}
+		if trace := r.Header.Get("Traceparent"); trace != "" || given != "" {
+			r = r.WithContext(context.WithValue(r.Context(), passKey{}, pass{id: w.id, traceparent: trace, tracestate: r.Header.Get("Tracestate")}))
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				answerPanic(w, r, o.Log, p)
+			}
+			if o.Requests != nil {
+				o.Requests.LogAttrs(r.Context(), slog.LevelInfo, "request",
+					slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.status),
+					slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(start)), slog.String("request_id", w.id))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answerPanic logs a panic and answers 500 where nothing was answered yet;
+// otherwise it breaks the connection off, so that no half answer looks whole.
+func answerPanic(w *responseWriter, r *http.Request, log *slog.Logger, p any) {
+	if p != http.ErrAbortHandler { //nolint:errorlint // the sentinel is panicked with as it is
+		log.ErrorContext(r.Context(), "panic", "request_id", w.id, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		if w.status == 0 {
+			writeProblem(w, r, "", &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + w.id + " is in the log"})
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// plainID says whether a client's request id can be taken into a log line.
+func plainID(s string) bool {
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// ids makes request ids: a random prefix for the process, and a count.
+type requestIDs struct {
+	prefix string
+	count  atomic.Uint64
+}
+
+func newIDs() *requestIDs {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return &requestIDs{prefix: hex.EncodeToString(b[:]) + "-"}
+}
+
+func (i *requestIDs) next() string {
+	return i.prefix + strconv.FormatUint(i.count.Add(1), 36)
+}
+
+type passKey struct{}
+
+// pass is what a request hands on to the servers that are asked on its behalf.
+type pass struct{ id, traceparent, tracestate string }
+
+// PassOn gives an outgoing request the id and the trace (W3C Trace Context) of
+// the request on whose behalf it is made.
+func PassOn(ctx context.Context, out *http.Request) {
+	p, ok := ctx.Value(passKey{}).(pass)
+	if !ok {
+		return
+	}
+	out.Header.Set("X-Request-Id", p.id)
+	if p.traceparent != "" {
+		out.Header.Set("Traceparent", p.traceparent)
+	}
+	if p.tracestate != "" {
+		out.Header.Set("Tracestate", p.tracestate)
+	}
+}
+
+// NotFound answers for a path that is nothing here.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, r, "", &statusError{status: http.StatusNotFound, code: "no_such_path", detail: "there is nothing at this path; see /docs for what there is"})
+}
+
+// Refuse answers with a refusal outside an operation, with the detail repeated
+// under the alias.
+func Refuse(w http.ResponseWriter, r *http.Request, alias string, e *market.Error) {
+	writeProblem(w, r, alias, asStatus(e))
+}

@@ -1,0 +1,295 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"emporium/internal/market"
+	"emporium/internal/platform/httpapi"
+)
+
+// tokens knows one token.
+type tokens struct{}
+
+func (tokens) Identify(_ context.Context, token string) (market.Identity, error) {
+	if token == "seven" {
+		return market.Identity{User: 7}, nil
+	}
+	return market.Identity{}, market.Refuse(market.Unauthenticated, "bad_token", "the token does not hold")
+}
+
+type shape struct {
+	Side httpapi.Float `json:"side"`
+}
+
+type thingBody struct {
+	Name  string                     `json:"name" minLength:"1"`
+	Note  market.Opt[string]         `json:"note,omitzero" nullable:"true"`
+	Count market.Opt[httpapi.Int]    `json:"count,omitzero"`
+	Price market.Opt[httpapi.Number] `json:"price,omitzero"`
+	Shape market.Opt[shape]          `json:"shape,omitzero" null:"object"`
+	Extra jsontext.Value             `json:"extra,omitzero"`
+}
+
+type thingInput struct {
+	Body thingBody
+}
+
+type thingOutput struct {
+	Name  string  `json:"name"`
+	Note  *string `json:"note" nullable:"true"`
+	Shape *shape  `json:"shape" null:"object"`
+	Seen  string  `json:"seen"`
+}
+
+type byID struct {
+	ID int64 `path:"id" noun:"Thing ID"`
+}
+
+type changeInput struct {
+	byID
+	httpapi.IfMatch
+	Body thingBody
+}
+
+type listInput struct {
+	httpapi.PageInput
+	Complete httpapi.Flag `query:"complete"`
+}
+
+func newAPI() *httpapi.API {
+	api := httpapi.New(httpapi.Options{Tokens: tokens{}, Title: "Test", Version: "1"})
+	g := api.System(httpapi.System{Name: "things", Tag: "Things", Description: "Things.", ErrorAlias: "message"})
+	httpapi.Register(g, httpapi.Operation{ID: "create-thing", Method: "POST", Path: "/things", Summary: "Create", Description: "Create.", Access: httpapi.SignUp, Status: 201, Once: true, MaxBody: 1024},
+		func(ctx context.Context, in *thingInput) (*httpapi.Created[thingOutput], error) {
+			return &httpapi.Created[thingOutput]{Location: "/things/1", ETag: httpapi.ETag(1), Body: show(ctx, in.Body)}, nil
+		})
+	httpapi.Register(g, httpapi.Operation{ID: "get-thing", Method: "GET", Path: "/things/{id}", Summary: "Get", Description: "Get.", Access: httpapi.ReadCatalogue},
+		func(_ context.Context, in *byID) (*httpapi.Thing[thingOutput], error) {
+			switch in.ID {
+			case 404:
+				return nil, market.Refuse(market.NotFound, "unknown_thing", "no thing has the id %d", in.ID)
+			case 500:
+				return nil, errors.New("SELECT secret FROM nowhere")
+			case 501:
+				panic("oh")
+			}
+			return &httpapi.Thing[thingOutput]{ETag: httpapi.ETag(3), Body: thingOutput{Name: "t"}}, nil
+		})
+	httpapi.Register(g, httpapi.Operation{ID: "change-thing", Method: "PUT", Path: "/things/{id}", Summary: "Change", Description: "Change.", Access: httpapi.WriteProperty},
+		func(ctx context.Context, in *changeInput) (*httpapi.Thing[thingOutput], error) {
+			if err := in.If.Check(3); err != nil {
+				return nil, err
+			}
+			return &httpapi.Thing[thingOutput]{ETag: httpapi.ETag(4), Body: show(ctx, in.Body)}, nil
+		})
+	httpapi.Register(g, httpapi.Operation{ID: "delete-thing", Method: "DELETE", Path: "/things/{id}", Summary: "Delete", Description: "Delete.", Access: httpapi.WriteCatalogue},
+		func(context.Context, *byID) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil })
+	httpapi.RegisterList(g, httpapi.Operation{ID: "list-things", Method: "GET", Path: "/things", Summary: "List", Description: "List.", Access: httpapi.ReadCatalogue},
+		func(_ context.Context, in *listInput) (*httpapi.List[int64], error) {
+			return &httpapi.List[int64]{Page: in.Page(), ID: func(n int64) int64 { return n }, Items: count(httpapi.Ahead(in.Page()), 5, -1)}, nil
+		})
+	httpapi.RegisterList(g, httpapi.Operation{ID: "list-broken", Method: "GET", Path: "/broken/{id}", Summary: "List", Description: "List.", Access: httpapi.ReadCatalogue},
+		func(_ context.Context, in *byID) (*httpapi.List[int64], error) {
+			return &httpapi.List[int64]{ID: func(n int64) int64 { return n }, Items: count(market.Page{}, 1_000_000, in.ID)}, nil
+		})
+	return api
+}
+
+func count(page market.Page, to, breakAt int64) iter.Seq2[int64, error] {
+	return market.Chunks(page, func(n int64) int64 { return n }, func(after int64, limit int) ([]int64, error) {
+		var rows []int64
+		for n := after + 1; n <= to && len(rows) < limit; n++ {
+			if n == breakAt {
+				return nil, errors.New("the disk is gone")
+			}
+			rows = append(rows, n)
+		}
+		return rows, nil
+	})
+}
+
+func show(ctx context.Context, b thingBody) thingOutput {
+	seen := fmt.Sprintf("note=%v/%v count=%v price=%v extra=%s user=%d", b.Note.Set, b.Note.Null, b.Count.Value, b.Price.Value, b.Extra, market.IdentityOf(ctx).User)
+	if k := market.OnceKeyOf(ctx); k != nil {
+		seen += fmt.Sprintf(" once=%s/%s/%s/%d", k.Key, k.Caller, k.Operation, len(k.Body))
+	}
+	return thingOutput{Name: b.Name, Note: b.Note.Ptr(), Shape: b.Shape.Ptr(), Seen: seen}
+}
+
+const auth = "Authorization: Bearer seven"
+
+func TestAnswers(t *testing.T) {
+	h := front(newAPI())
+	for _, c := range []struct {
+		method, path, body string
+		headers            string // "Name: value" joined by "|"
+		status             int
+		want               string // in the body, or in a header as "Name: value"
+	}{
+		// what works
+		{"GET", "/things/1", "", "", 200, `{"name":"t","note":null,"shape":null,"seen":""}`},
+		{"GET", "/things/1/", "", "", 200, `"name":"t"`},
+		{"GET", "/things/1", "", "", 200, `Etag: "3"`},
+		{"HEAD", "/things/1", "", "", 200, ``},
+		{"GET", "/things/1", "", `If-None-Match: "2", W/"3"`, 304, ``},
+		{"GET", "/things/1", "", `If-None-Match: "2"`, 200, ``},
+		{"POST", "/things", `{"name":"a","note":null,"count":"5","price":180.50,"extra":{"x": 1}}`, "", 201, `note=true/true count=5 price=180.50 extra={\"x\": 1} user=0`},
+		{"POST", "/things/", `{"name":"a"}`, "Content-Type: application/vnd.x+json; charset=utf-8", 201, `note=false/false`},
+		{"POST", "/things", `{"name":"a"}`, "Idempotency-Key: k|" + auth, 201, `once=k/user:7/create-thing/12`},
+		{"POST", "/things", `{"name":"a"}`, "Idempotency-Key: k|Authorization: Bearer old", 201, `once=k/anyone/create-thing/12`},
+		{"POST", "/things", `{"name":"a","shape":{"side":"1e1"}}`, "", 201, `"shape":{"side":10}`},
+		{"POST", "/things", `{"name":"a","shape":null}`, "", 201, `"shape":null`},
+		{"DELETE", "/things/1", "", "", 204, ``},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "3"`, 200, `Etag: "4"`},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "3.complete"`, 200, ``},
+		{"OPTIONS", "/things/1", "", "", 204, `Allow: DELETE, GET, PUT, HEAD, OPTIONS`},
+		// lists
+		{"GET", "/things", "", "", 200, `[1,2,3,4,5]`},
+		{"GET", "/things?limit=2", "", "", 200, `[1,2]`},
+		{"GET", "/things?limit=2&complete=1", "", "", 200, `Link: </things?complete=1&cursor=c2&limit=2>; rel="next"`},
+		{"GET", "/things?limit=2&cursor=c3", "", "", 200, `[4,5]`},
+		{"GET", "/things?unknown=1", "", "", 200, ``},
+		// tokens
+		{"PUT", "/things/1", `{"name":"a"}`, "", 401, `Www-Authenticate: Bearer`},
+		{"PUT", "/things/x", `{`, "Authorization: Bearer eight", 401, `does not hold`},
+		{"PUT", "/things/1", `{"name":"a"}`, "Authorization: Basic seven", 401, ``},
+		// ids
+		{"GET", "/things/abc", "", "", 400, `"detail":"Thing ID must be a positive integer; got 'abc'"`},
+		{"GET", "/things/0", "", "", 400, ``},
+		{"GET", "/things/-1", "", "", 400, ``},
+		{"GET", "/things/+1", "", "", 400, ``},
+		{"GET", "/things/%2B1", "", "", 400, ``},
+		{"GET", "/things/1e3", "", "", 400, ``},
+		{"GET", "/things/99999999999999999999", "", "", 400, ``},
+		{"GET", "/things/9223372036854775807", "", "", 200, ``},
+		{"GET", "/things/%00", "", "", 400, `null`},
+		{"GET", "/things/%FF", "", "", 400, `UTF-8`},
+		{"PUT", "/things/abc", `{`, auth + "|Content-Type: text/plain", 400, `Thing ID`},
+		// content type, size, JSON
+		{"POST", "/things", `{"name":"a"}`, "Content-Type: text/plain", 415, `"detail":"Expected Content-Type: 'application/json'; got: 'text/plain'"`},
+		{"POST", "/things", `{"name":"a"}`, "Content-Type: ", 415, `got: ''`},
+		{"POST", "/things", `{"name":"` + strings.Repeat("a", 2000) + `"}`, "", 413, `"message":"the body is larger than 1 KiB"`},
+		{"POST", "/things", ``, "", 400, `needs a body`},
+		{"POST", "/things", `{`, "", 400, `not valid JSON`},
+		{"POST", "/things", `{"name":"a"} x`, "", 400, `not valid JSON`},
+		{"POST", "/things", `{"name":"a","name":"b"}`, "", 400, `not valid JSON`},
+		{"POST", "/things", "{\"name\":\"\xff\"}", "", 400, `not valid JSON`},
+		{"POST", "/things", `{"name":NaN}`, "", 400, `not valid JSON`},
+		{"POST", "/things", `[]`, "", 400, `the body must be an object; got an array`},
+		{"POST", "/things", `null`, "", 400, `the body must be an object; got null`},
+		// shape, all at once
+		{"POST", "/things", `{"nam":1,"count":"x","note":5}`, "", 400, `"detail":"4 faults: nam is not a field here; count must be a number; got 'x'; note must be a string; got a number; name is required"`},
+		{"POST", "/things", `{"name":null}`, "", 400, `name must not be null`},
+		{"POST", "/things", `{"name":"a\u0000b"}`, "", 400, `null character`},
+		{"POST", "/things", `{"name":"a","count":1.5}`, "", 400, `count must be a whole number; got 1.5`},
+		{"POST", "/things", `{"name":"a","count":1e30}`, "", 400, `count is too large`},
+		{"POST", "/things", `{"name":"a","count":"NaN"}`, "", 400, `count must be a number; got 'NaN'`},
+		{"POST", "/things", `{"name":"a","shape":{"side":1e309}}`, "", 400, `"location":"body.shape.side"`},
+		{"POST", "/things", `{"name":"a","shape":{}}`, "", 400, `shape.side is required`},
+		{"POST", "/things", `{"name":"a"}`, "Idempotency-Key: " + strings.Repeat("k", 256), 400, `Idempotency-Key`},
+		// queries
+		{"GET", "/things?limit=0", "", "", 400, `limit must be an integer from 1 to 1000; got '0'`},
+		{"GET", "/things?limit=", "", "", 400, `query.limit`},
+		{"GET", "/things?limit=1&limit=2", "", "", 400, `given 2 times`},
+		{"GET", "/things?cursor=x", "", "", 400, `cursor must be`},
+		{"GET", "/things?complete=2", "", "", 400, `complete must be 0 or 1`},
+		{"GET", "/things?limit=%zz", "", "", 400, `query`},
+		// the rest
+		{"GET", "/things/404", "", "", 404, `"type":"urn:emporium:problem:unknown_thing","title":"Not Found","status":404,"detail":"no thing has the id 404","instance":"/things/404","message":"no thing has the id 404"`},
+		{"GET", "/things/500", "", "", 500, `is in the log`},
+		{"GET", "/things/501", "", "", 500, `is in the log`},
+		{"GET", "/nothing", "", "", 404, `no_such_path`},
+		{"PATCH", "/things/1", "", "", 405, `Allow: DELETE, GET, PUT, HEAD, OPTIONS`},
+		{"PATCH", "/things/1", "", "", 405, `"message":"PATCH is not allowed here`},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "2"`, 412, `changed since`},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: W/"3"`, 412, ``},
+		{"GET", "/broken/1", "", "", 500, ``},
+	} {
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
+			if c.body != "" || c.method == "POST" {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			for h := range strings.SplitSeq(c.headers, "|") {
+				if name, value, ok := strings.Cut(h, ": "); ok {
+					r.Header.Set(name, value)
+				}
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			all := w.Body.String()
+			for name, values := range w.Header() {
+				all += "\n" + name + ": " + strings.Join(values, ",")
+			}
+			if w.Code != c.status || !strings.Contains(all, c.want) {
+				t.Fatalf("%d, want %d with %s in:\n%s", w.Code, c.status, c.want, all)
+			}
+			if strings.Contains(all, "SELECT") {
+				t.Fatal("SQL in the answer")
+			}
+			if w.Code >= 400 && c.method != "HEAD" && w.Header().Get("Content-Type") != "application/problem+json" {
+				t.Fatalf("content type %s", w.Header().Get("Content-Type"))
+			}
+		})
+	}
+}
+
+// An error after the first byte must not look like the end of the list.
+func TestBrokenStreamBreaksOff(t *testing.T) {
+	server := httptest.NewServer(front(newAPI()))
+	defer server.Close()
+	resp, err := http.Get(server.URL + "/broken/500000") //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Fatalf("a broken list was read to its end: %d bytes", len(body))
+	}
+}
+
+func TestEveryOperationDeclaresAccess(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Fatal("an operation without a declaration was taken")
+		}
+	}()
+	g := httpapi.New(httpapi.Options{}).System(httpapi.System{Tag: "x"})
+	httpapi.Register(g, httpapi.Operation{ID: "x", Method: "GET", Path: "/x", Summary: "X", Description: "X."},
+		func(context.Context, *struct{}) (*httpapi.Nothing, error) { return nil, nil })
+}
+
+func TestDocument(t *testing.T) {
+	doc, err := newAPI().Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"openapi": "3.1.0"`, `"operationId": "change-thing"`, `"$ref": "#/components/schemas/ThingBody"`, `"minimum": 1`, `"type": "null"`} {
+		if !strings.Contains(string(doc.JSON), want) {
+			t.Errorf("no %s in\n%s", want, doc.JSON)
+		}
+	}
+	if strings.Contains(string(doc.JSON), `"422"`) {
+		t.Error("422 is documented, and never answered")
+	}
+	if !strings.Contains(string(doc.JSON30), `"openapi": "3.0.3"`) {
+		t.Error("no 3.0.3 copy")
+	}
+}
+
+func front(api *httpapi.API) http.Handler {
+	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
+	return httpapi.Front(api, httpapi.FrontOptions{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+}

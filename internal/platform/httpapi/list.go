@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"emporium/internal/market"
+)
+
+// listed and keyed stand for the answers of lists in the document.
+type listed[T any] struct {
+	Link string `header:"Link" doc:"With a limit: the next page's address (RFC 8288), while there is one."`
+	Body []T
+}
+
+type keyed[T any] struct {
+	Link string `header:"Link" doc:"With a limit: the next page's address (RFC 8288), while there is one."`
+	Body map[string]T
+}
+
+// RegisterList declares an operation that answers an array, streamed.
+func RegisterList[I, T any](g *Group, op Operation, handle func(context.Context, *I) (*List[T], error)) {
+	op = op.checked()
+	document[I, listed[T]](g, op)
+	read := newInputReader[I](g, op)
+	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {
+		in, ctx, err := read(w, r)
+		if err != nil {
+			return err
+		}
+		list, err := handle(ctx, in)
+		if err != nil {
+			return err
+		}
+		return stream(w, r, brackets{'[', ']'}, list.Page, list.ID, list.Items, func(buf *bytes.Buffer, item T) error {
+			return marshal(buf, &item)
+		})
+	})
+}
+
+// Object is the answer that shows a collection as an object keyed by id, in id
+// order, streamed like a [List].
+type Object[T any] struct {
+	Page  market.Page
+	Items iter.Seq2[Keyed[T], error]
+}
+
+// RegisterObject declares an operation that answers an object keyed by id.
+func RegisterObject[I, T any](g *Group, op Operation, handle func(context.Context, *I) (*Object[T], error)) {
+	op = op.checked()
+	document[I, keyed[T]](g, op)
+	read := newInputReader[I](g, op)
+	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {
+		in, ctx, err := read(w, r)
+		if err != nil {
+			return err
+		}
+		object, err := handle(ctx, in)
+		if err != nil {
+			return err
+		}
+		id := func(k Keyed[T]) int64 { return k.ID }
+		return stream(w, r, brackets{'{', '}'}, object.Page, id, object.Items, func(buf *bytes.Buffer, item Keyed[T]) error {
+			key, err := jsontext.AppendQuote(buf.AvailableBuffer(), item.Key)
+			if err != nil {
+				return err
+			}
+			buf.Write(key)
+			buf.WriteByte(':')
+			return marshal(buf, &item.Value)
+		})
+	})
+}

@@ -1,0 +1,34 @@
+package httpapi
+
+import (
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// In a body, a number may be a JSON number or a JSON string that holds one.
+// These types say so in the document, and the decoder reads both.
+
+// numberPattern is a JSON number (RFC 8259, section 6).
+const numberPattern = `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`
+
+// Number is the text of a JSON number, for amounts that must stay exact. It is
+// judged by the service ([emporium/internal/market.ParseMoney]).
+type Number string
+
+// Schema is a number, or a string that holds one.
+func (Number) Schema(huma.Registry) *huma.Schema { return numberOr(huma.TypeNumber) }
+
+// Int is a whole number.
+type Int int64
+
+// Schema is an integer, or a string that holds one.
+func (Int) Schema(huma.Registry) *huma.Schema { return numberOr(huma.TypeInteger) }
+
+// Float is a measure, such as a coordinate; never money.
+type Float float64
+
+// Schema is a number, or a string that holds one.
+func (Float) Schema(huma.Registry) *huma.Schema { return numberOr(huma.TypeNumber) }
+
+func numberOr(kind string) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{{Type: kind}, {Type: huma.TypeString, Pattern: numberPattern}}}
+}

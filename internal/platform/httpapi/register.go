@@ -1,0 +1,166 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+
+	"emporium/internal/market"
+)
+
+// Thing is the answer that shows one resource.
+type Thing[T any] struct {
+	ETag string `header:"ETag" doc:"The version of what is shown, for If-None-Match and If-Match." example:"\"3\""`
+	Body T
+}
+
+// Created is the answer to a POST that made a resource.
+type Created[T any] struct {
+	Location string `header:"Location" doc:"The path of what was made."`
+	ETag     string `header:"ETag" doc:"Its version."`
+	Body     T
+}
+
+// Plain is an answer without a version.
+type Plain[T any] struct {
+	Body T
+}
+
+// Nothing is an answer without a body: 204.
+type Nothing struct{}
+
+// answer is what the handlers of operations give back.
+type answer interface {
+	// parts gives Location, ETag and the body; a nil body is none.
+	parts() (location, etag string, body any)
+}
+
+func (t *Thing[T]) parts() (location, etag string, body any)   { return "", t.ETag, &t.Body }
+func (c *Created[T]) parts() (location, etag string, body any) { return c.Location, c.ETag, &c.Body }
+func (p *Plain[T]) parts() (location, etag string, body any)   { return "", "", &p.Body }
+func (*Nothing) parts() (location, etag string, body any)      { return "", "", nil }
+
+// Register declares an operation whose answer is a [Thing], [Created], [Plain]
+// or [Nothing]. It panics when the declaration is incomplete.
+func Register[I any, O any, P interface {
+	*O
+	answer
+}](g *Group, op Operation, handle func(context.Context, *I) (P, error)) {
+	op = op.checked()
+	document[I, O](g, op)
+	read := newInputReader[I](g, op)
+	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {
+		in, ctx, err := read(w, r)
+		if err != nil {
+			return err
+		}
+		out, err := handle(ctx, in)
+		if err != nil {
+			return err
+		}
+		location, etag, body := out.parts()
+		return writeAnswer(w, r, op.Status, location, etag, body)
+	})
+}
+
+func (op Operation) checked() Operation {
+	if op.Access.Open == 0 || op.Access.Protected == 0 {
+		panic("httpapi: " + op.ID + " does not say who may call it")
+	}
+	if op.ID == "" || op.Method == "" || op.Path == "" || op.Summary == "" || op.Description == "" {
+		panic("httpapi: " + op.Method + " " + op.Path + " is not described")
+	}
+	if op.Status == 0 {
+		op.Status = http.StatusOK
+	}
+	if op.MaxBody == 0 {
+		op.MaxBody = defaultMaxBody
+	}
+	return op
+}
+
+// newInputReader makes the function that reads a request in the order of the
+// contract: token, id in the path, content type and shape of the body. What is
+// left (existence, right, values, precondition, conflict) is the service's.
+func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *http.Request) (*I, context.Context, error) {
+	plan := planInput(reflect.TypeFor[I](), g.system.IgnoreUnknown)
+	who := op.Access.Open
+	if g.api.options.Mode == Protected {
+		who = op.Access.Protected
+	}
+	return func(w http.ResponseWriter, r *http.Request) (*I, context.Context, error) {
+		ctx := r.Context()
+		id, err := g.api.identify(ctx, r, who)
+		if err != nil {
+			return nil, nil, err
+		}
+		if id.SignedIn() {
+			ctx = market.WithIdentity(ctx, id)
+		}
+		in := new(I)
+		v := reflect.ValueOf(in).Elem()
+		if err := plan.readPath(v, r); err != nil {
+			return nil, nil, err
+		}
+		if plan.body != nil {
+			if ctx, err = g.readBody(ctx, w, r, op, plan, v, id); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := plan.readQuery(v, r, g.system.StrictQuery); err != nil {
+			return nil, nil, err
+		}
+		if plan.ifMatch != nil {
+			v.FieldByIndex(plan.ifMatch).Set(reflect.ValueOf(parseIfMatch(r.Header.Get("If-Match"))))
+		}
+		return in, ctx, nil
+	}
+}
+
+func (g *Group) readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, op Operation, plan *inputPlan, v reflect.Value, id market.Identity) (context.Context, error) {
+	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	buf, refused := readBody(w, r, op.MaxBody)
+	if refused != nil {
+		return nil, refused
+	}
+	defer returnBody(buf)
+	if err := decodeBody(buf.Bytes(), v.FieldByIndex(plan.body), plan.readBody); err != nil {
+		return nil, err
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if !op.Once || key == "" {
+		return ctx, nil
+	}
+	if len(key) > 255 || !cleanText(key) {
+		return nil, market.Faults{{Location: "header.Idempotency-Key", Message: "Idempotency-Key must be 1 to 255 characters"}}.Err("invalid_header")
+	}
+	caller := "anyone"
+	if id.SignedIn() {
+		caller = "user:" + itoa(int64(id.User))
+	}
+	return market.WithOnceKey(ctx, market.OnceKey{Key: key, Caller: caller, Operation: op.ID, Body: append([]byte(nil), buf.Bytes()...)}), nil
+}
+
+// fail writes an error as a problem. What is not a refusal is a fault of ours:
+// it is logged whole, and the caller learns only that it happened.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, alias string, err error) {
+	var refusal *market.Error
+	var status *statusError
+	switch {
+	case errors.As(err, &status):
+	case errors.As(err, &refusal):
+		status = asStatus(refusal)
+		if refusal.Cause != nil {
+			a.options.Log.WarnContext(r.Context(), "refused", "request_id", RequestID(w), "path", r.URL.Path, "detail", refusal.Detail, "cause", refusal.Cause)
+		}
+	case r.Context().Err() != nil: // the caller has gone: nobody reads this
+		status = &statusError{status: http.StatusServiceUnavailable, detail: "the request was cancelled", header: http.Header{"Retry-After": {"1"}}}
+	default:
+		a.options.Log.ErrorContext(r.Context(), "request failed", "request_id", RequestID(w), "method", r.Method, "path", r.URL.Path, "error", err)
+		status = &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + RequestID(w) + " is in the log"}
+	}
+	writeProblem(w, r, alias, status)
+}
