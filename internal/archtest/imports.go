@@ -54,7 +54,7 @@ func checkImports(t tree, f file) []string {
 		if err != nil {
 			continue // the parser refuses such a file
 		}
-		why := ""
+		var why string
 		if to, own := strings.CutPrefix(imp, module+"/"); own {
 			why = wrongOwn(t, f, to)
 		} else {
