@@ -61,6 +61,17 @@ type List[T any] struct {
 	Items iter.Seq2[T, error] // with a limit, of one more row than that: see [Ahead]
 }
 
+// NewList answers with the rows of a walk, each as show gives it.
+func NewList[D, B any](page market.Page, id func(B) int64, rows iter.Seq2[D, error], show func(D) B) *List[B] {
+	return &List[B]{Page: page, ID: id, Items: func(yield func(B, error) bool) {
+		for row, err := range rows {
+			if !yield(show(row), err) {
+				return
+			}
+		}
+	}}
+}
+
 // Ahead asks for one row more than a page holds, which tells whether there is a
 // next page.
 func Ahead(p market.Page) market.Page {

@@ -53,12 +53,12 @@ type thingOutput struct {
 	Seen  string  `json:"seen"`
 }
 
-type byID struct {
+type ByID struct {
 	ID int64 `path:"id" noun:"Thing ID"`
 }
 
 type changeInput struct {
-	byID
+	ByID
 	httpapi.IfMatch
 	Body thingBody
 }
@@ -76,7 +76,7 @@ func newAPI() *httpapi.API {
 			return &httpapi.Created[thingOutput]{Location: "/things/1", ETag: httpapi.ETag(1), Body: show(ctx, in.Body)}, nil
 		})
 	httpapi.Register(g, httpapi.Operation{ID: "get-thing", Method: "GET", Path: "/things/{id}", Summary: "Get", Description: "Get.", Access: httpapi.ReadCatalogue},
-		func(_ context.Context, in *byID) (*httpapi.Thing[thingOutput], error) {
+		func(_ context.Context, in *ByID) (*httpapi.Thing[thingOutput], error) {
 			switch in.ID {
 			case 404:
 				return nil, market.Refuse(market.NotFound, "unknown_thing", "no thing has the id %d", in.ID)
@@ -95,13 +95,13 @@ func newAPI() *httpapi.API {
 			return &httpapi.Thing[thingOutput]{ETag: httpapi.ETag(4), Body: show(ctx, in.Body)}, nil
 		})
 	httpapi.Register(g, httpapi.Operation{ID: "delete-thing", Method: "DELETE", Path: "/things/{id}", Summary: "Delete", Description: "Delete.", Access: httpapi.WriteCatalogue},
-		func(context.Context, *byID) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil })
+		func(context.Context, *ByID) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil })
 	httpapi.RegisterList(g, httpapi.Operation{ID: "list-things", Method: "GET", Path: "/things", Summary: "List", Description: "List.", Access: httpapi.ReadCatalogue},
 		func(_ context.Context, in *listInput) (*httpapi.List[int64], error) {
 			return &httpapi.List[int64]{Page: in.Page(), ID: func(n int64) int64 { return n }, Items: count(httpapi.Ahead(in.Page()), 5, -1)}, nil
 		})
 	httpapi.RegisterList(g, httpapi.Operation{ID: "list-broken", Method: "GET", Path: "/broken/{id}", Summary: "List", Description: "List.", Access: httpapi.ReadCatalogue},
-		func(_ context.Context, in *byID) (*httpapi.List[int64], error) {
+		func(_ context.Context, in *ByID) (*httpapi.List[int64], error) {
 			return &httpapi.List[int64]{ID: func(n int64) int64 { return n }, Items: count(market.Page{}, 1_000_000, in.ID)}, nil
 		})
 	return api

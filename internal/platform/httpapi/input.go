@@ -24,7 +24,8 @@ import (
 //	Body  movieInput                                   the JSON body
 //
 // A path or query field may be any encoding.TextUnmarshaler; its error,
-// after the parameter's name, is what the caller reads. Embedded structs are walked into.
+// after the parameter's name, is what the caller reads. Embedded structs are
+// walked into; their types must be exported.
 
 type paramPlan struct {
 	name  string
@@ -114,6 +115,8 @@ func (p *inputPlan) walk(t reflect.Type, at []int, ignoreUnknown bool) {
 			p.path = append(p.path, paramPlan{f.Tag.Get("path"), index, paramSetter(f, f.Tag.Get("path"), true)})
 		case f.Tag.Get("query") != "":
 			p.query = append(p.query, paramPlan{f.Tag.Get("query"), index, paramSetter(f, f.Tag.Get("query"), false)})
+		case f.Anonymous && !f.IsExported():
+			panic("httpapi: " + f.Name + " must be exported, or the document lacks its fields")
 		case f.Anonymous:
 			p.walk(f.Type, index, ignoreUnknown)
 		default:

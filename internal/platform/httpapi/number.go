@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"emporium/internal/market"
 	"github.com/danielgtaylor/huma/v2"
 )
 
@@ -19,6 +20,11 @@ func (Number) Schema(huma.Registry) *huma.Schema { return numberOr(huma.TypeNumb
 
 // Int is a whole number.
 type Int int64
+
+// Integer is the number of an optional field.
+func Integer(o market.Opt[Int]) market.Opt[int64] {
+	return market.Opt[int64]{Set: o.Set, Null: o.Null, Value: int64(o.Value)}
+}
 
 // Schema is an integer, or a string that holds one.
 func (Int) Schema(huma.Registry) *huma.Schema { return numberOr(huma.TypeInteger) }
