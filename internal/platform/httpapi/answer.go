@@ -30,24 +30,27 @@ func writeAnswer(w http.ResponseWriter, r *http.Request, status int, location, e
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+	if ready, ok := body.(encoded); ok {
+		return send(w, r, status, ready)
+	}
 	buf := bodies.Get().(*bytes.Buffer)
 	defer returnBody(buf)
 	buf.Reset()
 	if err := marshal(buf, body); err != nil {
 		return err
 	}
-	return send(w, r, status, buf)
+	return send(w, r, status, buf.Bytes())
 }
 
 var jsonType = []string{"application/json"}
 
-func send(w http.ResponseWriter, r *http.Request, status int, buf *bytes.Buffer) error {
+func send(w http.ResponseWriter, r *http.Request, status int, body []byte) error {
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	h["Content-Length"] = []string{strconv.Itoa(buf.Len())}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(buf.Bytes()) // an error here means that the caller has gone
+		_, _ = w.Write(body) // an error here means that the caller has gone
 	}
 	return nil
 }
@@ -148,7 +151,7 @@ func stream[T any](w http.ResponseWriter, r *http.Request, b brackets, page mark
 		_, _ = w.Write(buf.Bytes())
 		return nil
 	}
-	return send(w, r, http.StatusOK, buf)
+	return send(w, r, http.StatusOK, buf.Bytes())
 }
 
 // nextLink is the next page's address (RFC 8288).

@@ -21,6 +21,7 @@ import (
 //	Limit int64          `query:"limit" minimum:"1" maximum:"1000"`
 //	All   Flag           `query:"all"`                 0 or 1
 //	If    market.IfMatch                               the If-Match header, by embedding IfMatch
+//	Accept string        `header:"Accept"`             a header, as it was sent
 //	Body  movieInput                                   the JSON body
 //
 // A path or query field may be any encoding.TextUnmarshaler; its error,
@@ -36,6 +37,7 @@ type paramPlan struct {
 type inputPlan struct {
 	path     []paramPlan
 	query    []paramPlan
+	header   []paramPlan
 	ifMatch  []int
 	body     []int
 	readBody readFunc
@@ -115,12 +117,14 @@ func (p *inputPlan) walk(t reflect.Type, at []int, ignoreUnknown bool) {
 			p.path = append(p.path, paramPlan{f.Tag.Get("path"), index, paramSetter(f, f.Tag.Get("path"), true)})
 		case f.Tag.Get("query") != "":
 			p.query = append(p.query, paramPlan{f.Tag.Get("query"), index, paramSetter(f, f.Tag.Get("query"), false)})
+		case f.Tag.Get("header") != "":
+			p.header = append(p.header, paramPlan{name: f.Tag.Get("header"), index: index})
 		case f.Anonymous && !f.IsExported():
 			panic("httpapi: " + f.Name + " must be exported, or the document lacks its fields")
 		case f.Anonymous:
 			p.walk(f.Type, index, ignoreUnknown)
 		default:
-			panic("httpapi: " + t.String() + "." + f.Name + " is neither path, query nor Body")
+			panic("httpapi: " + t.String() + "." + f.Name + " is neither path, query, header nor Body")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -112,4 +113,25 @@ func asStatus(e *market.Error) *statusError {
 		s.status = http.StatusInternalServerError
 	}
 	return s
+}
+
+// TextError is a refusal whose body is a plain sentence, for the clients of a
+// system that expect one.
+type TextError struct {
+	Status int
+	Text   string
+}
+
+// Error gives the sentence.
+func (e *TextError) Error() string { return e.Text }
+
+func writeText(w http.ResponseWriter, r *http.Request, e *TextError) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(e.Text)))
+	w.WriteHeader(e.Status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, e.Text)
+	}
 }

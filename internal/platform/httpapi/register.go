@@ -27,6 +27,19 @@ type Plain[T any] struct {
 	Body T
 }
 
+// Encoded is an answer whose JSON was made before, such as a cached one. T
+// documents it.
+type Encoded[T any] struct {
+	Body T // for the document alone
+	json []byte
+}
+
+// NewEncoded answers with JSON as it is.
+func NewEncoded[T any](json []byte) *Encoded[T] { return &Encoded[T]{json: json} }
+
+// encoded marks a body that is JSON already.
+type encoded []byte
+
 // Nothing is an answer without a body: 204.
 type Nothing struct{}
 
@@ -39,10 +52,11 @@ type answer interface {
 func (t *Thing[T]) parts() (location, etag string, body any)   { return "", t.ETag, &t.Body }
 func (c *Created[T]) parts() (location, etag string, body any) { return c.Location, c.ETag, &c.Body }
 func (p *Plain[T]) parts() (location, etag string, body any)   { return "", "", &p.Body }
+func (e *Encoded[T]) parts() (location, etag string, body any) { return "", "", encoded(e.json) }
 func (*Nothing) parts() (location, etag string, body any)      { return "", "", nil }
 
-// Register declares an operation whose answer is a [Thing], [Created], [Plain]
-// or [Nothing]. It panics when the declaration is incomplete.
+// Register declares an operation whose answer is a [Thing], [Created], [Plain],
+// [Encoded] or [Nothing]. It panics when the declaration is incomplete.
 func Register[I any, O any, P interface {
 	*O
 	answer
@@ -114,6 +128,9 @@ func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *ht
 		if plan.ifMatch != nil {
 			v.FieldByIndex(plan.ifMatch).Set(reflect.ValueOf(parseIfMatch(r.Header.Get("If-Match"))))
 		}
+		for _, h := range plan.header {
+			v.FieldByIndex(h.index).SetString(r.Header.Get(h.name))
+		}
 		return in, ctx, nil
 	}
 }
@@ -149,7 +166,11 @@ func (g *Group) readBody(ctx context.Context, w http.ResponseWriter, r *http.Req
 func (a *API) fail(w http.ResponseWriter, r *http.Request, alias string, err error) {
 	var refusal *market.Error
 	var status *statusError
+	var text *TextError
 	switch {
+	case errors.As(err, &text):
+		writeText(w, r, text)
+		return
 	case errors.As(err, &status):
 	case errors.As(err, &refusal):
 		status = asStatus(refusal)
