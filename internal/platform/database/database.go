@@ -10,7 +10,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,12 +35,13 @@ type DB struct {
 	options Options
 	lock    *fileLock
 	writer  *writer
-	readers *sql.DB
+	readers *readers
 	closed  atomic.Bool
 
-	mu       sync.Mutex
-	wrong    []error              // statements that could not be prepared
-	prepared map[string]*sql.Stmt // by the text of a built query
+	mu         sync.Mutex
+	statements int              // how many there are
+	wrong      []error          // those that could not be prepared
+	built      map[string]*Stmt // built queries by their text
 
 	once onceStatements
 	ping *Stmt
@@ -75,7 +75,7 @@ func (db *DB) Close() error {
 	if db.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(db.writer.close(), db.readers.Close(), db.lock.release())
+	return errors.Join(db.writer.close(), db.readers.close(), db.lock.release())
 }
 
 // Ready says whether the database answers.

@@ -34,7 +34,7 @@ func openSQLite(ctx context.Context, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{options: o, lock: lock, prepared: map[string]*sql.Stmt{}}
+	db := &DB{options: o, lock: lock, built: map[string]*Stmt{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lock.release())
@@ -46,23 +46,27 @@ func openSQLite(ctx context.Context, o Options) (_ *DB, err error) {
 	}
 	defer func() { err = errors.Join(err, lock.endTurn()) }()
 
-	writing, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
+	// The connection that migrates keeps the file's log from being removed and
+	// made again before the writer opens it.
+	migrating, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
 	if err != nil {
 		return nil, err
 	}
-	writing.SetMaxOpenConns(1)
-	if err := migrate(ctx, writing, path, o); err != nil {
-		return nil, errors.Join(err, writing.Close())
+	migrating.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, migrating.Close()) }()
+	if err := migrate(ctx, migrating, path, o); err != nil {
+		return nil, err
 	}
-	if db.writer, err = newWriter(ctx, writing, lock, o.Log); err != nil {
-		return nil, errors.Join(err, writing.Close())
+	c, err := openConn(dsn(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, err
 	}
-	if db.readers, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)")); err != nil {
+	db.readers = newReaders(dsn(path, "_pragma=query_only(1)"), runtime.GOMAXPROCS(0)+2, !o.Shared)
+	db.writer = newWriter(c, lock, db.readers, o.Log)
+	db.readers.begin, db.readers.end = db.Prepare(`BEGIN`), db.Prepare(`COMMIT`)
+	if err := db.writer.start(db); err != nil {
 		return nil, errors.Join(err, db.writer.close())
 	}
-	connections := runtime.GOMAXPROCS(0) + 2
-	db.readers.SetMaxOpenConns(connections)
-	db.readers.SetMaxIdleConns(connections)
 	return db, nil
 }
 

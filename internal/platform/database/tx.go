@@ -1,40 +1,44 @@
 package database
 
-import (
-	"context"
-	"database/sql"
-)
-
 // Tx is the transaction that a change runs in. It belongs to the change's
-// function and ends with it. Rows are read to their end before the same
-// statement is used again.
+// function and ends with it.
 type Tx struct {
 	writer *writer
-	ctx    context.Context // the writer's own, never a caller's: see [writer]
-	rows   []*sql.Rows     // closed when the change ends, whatever it did with them
-	lost   error           // set when SQLite has rolled the whole transaction back
+	rows   []*openRows // closed when the change ends, whatever it did with them
+	lost   error       // set when SQLite has rolled the whole transaction back
 }
 
 // QueryRow runs a statement that gives one row, also one that writes
-// (`INSERT … RETURNING`, a guarded `UPDATE … RETURNING`). Scan must be called.
-func (tx *Tx) QueryRow(s *Stmt, args ...any) Row {
-	if err := tx.refuse(s); err != nil {
-		return failedRow{err}
-	}
-	return txRow{tx, s.writing.QueryRowContext(tx.ctx, args...)}
+// (`INSERT … RETURNING`, a guarded `UPDATE … RETURNING`). It runs when Scan is
+// called.
+func (tx *Tx) QueryRow(s *Stmt, args ...any) Row { return &txRow{tx, s, args} }
+
+type txRow struct {
+	tx   *Tx
+	stmt *Stmt
+	args []any
 }
 
-// Query runs a statement that gives rows.
-func (tx *Tx) Query(s *Stmt, args ...any) (*sql.Rows, error) {
+func (r *txRow) Scan(dest ...any) error {
+	if err := r.tx.refuse(r.stmt); err != nil {
+		return err
+	}
+	return r.tx.check(r.tx.writer.conn.queryRow(r.stmt, r.args, dest))
+}
+
+// Query runs a statement that gives rows. They are closed, by reading them to
+// their end or by Close, before the same statement is used again.
+func (tx *Tx) Query(s *Stmt, args ...any) (Rows, error) {
 	if err := tx.refuse(s); err != nil {
 		return nil, err
 	}
-	rows, err := s.writing.QueryContext(tx.ctx, args...)
+	p, rows, err := tx.writer.conn.query(background, s, args)
 	if err != nil {
 		return nil, tx.check(err)
 	}
-	tx.rows = append(tx.rows, rows)
-	return rows, nil
+	open := newRows(background, p, rows, tx.check)
+	tx.rows = append(tx.rows, open)
+	return open, nil
 }
 
 // Exec runs a statement and says how many rows it changed.
@@ -42,11 +46,8 @@ func (tx *Tx) Exec(s *Stmt, args ...any) (rowsAffected int64, err error) {
 	if err := tx.refuse(s); err != nil {
 		return 0, err
 	}
-	result, err := s.writing.ExecContext(tx.ctx, args...)
-	if err != nil {
-		return 0, tx.check(err)
-	}
-	return result.RowsAffected()
+	n, err := tx.writer.conn.exec(s, args...)
+	return n, tx.check(err)
 }
 
 // refuse keeps statements of a transaction that is gone from being run outside
@@ -62,21 +63,18 @@ func (tx *Tx) refuse(s *Stmt) error {
 // Most failures undo their statement alone; a full disk, a failed read or write
 // and `ROLLBACK` as a conflict's resolution undo everything.
 func (tx *Tx) check(err error) error {
-	if tx.lost == nil && !tx.writer.stands() {
+	if err != nil && err != ErrNoRows && tx.lost == nil && !tx.writer.stands() { //nolint:errorlint // given unwrapped
 		tx.lost = err
 	}
 	return err
 }
 
-type txRow struct {
-	tx  *Tx
-	row *sql.Row
-}
-
-func (r txRow) Scan(dest ...any) error {
-	err := r.row.Scan(dest...)
-	if err != nil && err != sql.ErrNoRows { //nolint:errorlint // Scan gives it unwrapped, on a hot path
-		return r.tx.check(err)
+// end closes what the change left open.
+func (tx *Tx) end() (err error) {
+	for _, rows := range tx.rows {
+		if closing := rows.Close(); closing != nil {
+			err = closing
+		}
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,14 +23,15 @@ const groupSize = 128
 // No statement sees a caller's context: SQLite's answer to an interrupted
 // statement is to roll back the transaction, and with it the others' changes.
 type writer struct {
-	db   *sql.DB
-	conn *sql.Conn
-	ctx  context.Context
-	lock *fileLock
-	log  *slog.Logger
+	lock    *fileLock
+	readers *readers
+	log     *slog.Logger
 
-	begin, commit, rollback     *sql.Stmt
-	savepoint, release, restore *sql.Stmt
+	using sync.Mutex // held while conn is in use
+	conn  *conn
+
+	begin, commit, rollback     *Stmt
+	savepoint, release, restore *Stmt
 
 	mu      sync.RWMutex // held for reading by those who send, so that none sends to a closed channel
 	closed  bool
@@ -56,18 +56,17 @@ const (
 	withdrawn
 )
 
-func newWriter(ctx context.Context, db *sql.DB, lock *fileLock, log *slog.Logger) (*writer, error) {
-	ctx = context.WithoutCancel(ctx)
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w := &writer{
-		db: db, conn: conn, ctx: ctx, lock: lock, log: log,
+func newWriter(c *conn, lock *fileLock, readers *readers, log *slog.Logger) *writer {
+	return &writer{
+		lock: lock, readers: readers, log: log, conn: c,
 		jobs: make(chan *job, groupSize), stopped: make(chan struct{}),
 	}
+}
+
+// start gives the writer its own statements and lets it work.
+func (w *writer) start(db *DB) error {
 	for _, s := range []struct {
-		to   **sql.Stmt
+		to   **Stmt
 		text string
 	}{
 		{&w.begin, "BEGIN IMMEDIATE"},
@@ -77,20 +76,22 @@ func newWriter(ctx context.Context, db *sql.DB, lock *fileLock, log *slog.Logger
 		{&w.release, "RELEASE change"},
 		{&w.restore, "ROLLBACK TO change"},
 	} {
-		if *s.to, err = w.prepare(s.text); err != nil {
-			return nil, err
-		}
+		*s.to = db.Prepare(s.text)
 	}
 	go w.run()
-	return w, nil
+	return db.PrepareErr()
 }
 
-func (w *writer) prepare(query string) (*sql.Stmt, error) {
-	return w.conn.PrepareContext(w.ctx, query)
+// prepare checks a statement, between two groups.
+func (w *writer) prepare(s *Stmt) error {
+	w.using.Lock()
+	defer w.using.Unlock()
+	_, err := w.conn.prepare(s)
+	return err
 }
 
-func (w *writer) exec(s *sql.Stmt) error {
-	_, err := s.ExecContext(w.ctx)
+func (w *writer) exec(s *Stmt) error {
+	_, err := w.conn.exec(s)
 	return err
 }
 
@@ -101,7 +102,7 @@ func (w *writer) close() error {
 	w.mu.Unlock()
 	close(w.jobs)
 	<-w.stopped
-	return errors.Join(w.conn.Close(), w.db.Close())
+	return w.conn.close()
 }
 
 // do sends a change and waits for its answer.
@@ -218,6 +219,10 @@ func (w *writer) transact(group []*job) (broken int, err error) {
 		return -1, fmt.Errorf("wait for the turn to write: %w", err)
 	}
 	defer func() { err = errors.Join(err, w.lock.endTurn()) }()
+	w.using.Lock()
+	defer w.using.Unlock()
+	w.readers.writing()
+	defer w.readers.written()
 	if err := w.exec(w.begin); err != nil {
 		return -1, fmt.Errorf("begin: %w", err)
 	}
@@ -246,12 +251,10 @@ func (w *writer) change(j *job, alone bool) (err error, lost bool) { //nolint:re
 			return fmt.Errorf("savepoint: %w", err), !w.stands()
 		}
 	}
-	tx := &Tx{writer: w, ctx: w.ctx}
+	tx := &Tx{writer: w}
 	err = w.call(j.fn, tx)
-	for _, rows := range tx.rows {
-		if closing := rows.Close(); closing != nil && err == nil {
-			err = tx.check(closing)
-		}
+	if ending := tx.end(); err == nil {
+		err = ending
 	}
 	switch {
 	case tx.lost != nil && err == nil: // it went on as if nothing had happened
