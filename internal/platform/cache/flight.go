@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -70,7 +71,7 @@ func (m *Memory) fly(ctx context.Context, f *flight, kind *Kind, load func(conte
 	case answered:
 		m.entries.Invalidate(f.key) // it is gone, and that is not to be remembered
 	case f.expired != nil && f.expired.err == nil && now.Before(f.expired.stale):
-		m.log.WarnContext(ctx, "served an expired value: loading it failed", "key", f.key, "expired", f.expired.fresh, "error", err)
+		m.log.WarnContext(ctx, "served an expired value: loading it failed", "key", f.key, "expired", f.expired.fresh, "error", reason(err))
 		f.value, f.err = f.expired.value, nil
 		again := *f.expired
 		again.pause = now.Add(min(now.Sub(began), MaxPause))
@@ -87,4 +88,13 @@ func (m *Memory) load(ctx context.Context, key string, load func(context.Context
 		}
 	}()
 	return load(ctx)
+}
+
+// reason gives what a refusal keeps from the caller, for the log.
+func reason(err error) error {
+	var e *market.Error
+	for errors.As(err, &e) && e.Cause != nil {
+		err = e.Cause
+	}
+	return err
 }
