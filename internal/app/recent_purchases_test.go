@@ -84,6 +84,7 @@ func (f *foreign) set(wait time.Duration, down bool) {
 
 // foreignShop starts a foreign data API and recent purchases that read it.
 func foreignShop(t *testing.T) (*foreign, *popular.Service, *cachetest.Clock) {
+	t.Helper()
 	f := &foreign{asked: map[string]int{}}
 	mux := http.NewServeMux()
 	mux.Handle("GET /api/users/{last}", f)

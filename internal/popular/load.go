@@ -13,11 +13,10 @@ import (
 func (s *Service) customer(ctx context.Context, username string) (*market.Customer, error) {
 	return s.customers.Get(ctx, market.CustomerKey(username), func(ctx context.Context) (*market.Customer, error) {
 		c, err := s.data.User(ctx, username)
-		switch market.KindOf(err) {
-		case market.NotFound, market.Invalid: // a name that cannot be a user's is not one's
+		switch kind := market.KindOf(err); {
+		case kind == market.NotFound, kind == market.Invalid: // a name that cannot be a user's is not one's
 			return nil, unknownUser(username)
-		}
-		if err != nil {
+		case err != nil:
 			return nil, fmt.Errorf("ask for the user: %w", err)
 		}
 		return &c, nil
@@ -34,19 +33,14 @@ func (s *Service) latestOf(ctx context.Context, username string) (*latest, error
 	})
 }
 
-// product gives nil for a product that the data API does not know.
 func (s *Service) product(ctx context.Context, id int64) (*market.Product, error) {
-	p, err := s.products.Get(ctx, market.ProductKey(id), func(ctx context.Context) (*market.Product, error) {
+	return s.products.Get(ctx, market.ProductKey(id), func(ctx context.Context) (*market.Product, error) {
 		p, err := s.data.Product(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("ask for product %d: %w", id, err)
 		}
 		return &p, nil
 	})
-	if market.KindOf(err) == market.NotFound {
-		return nil, nil
-	}
-	return p, err
 }
 
 func (s *Service) buyersOf(ctx context.Context, product int64) (*buyers, error) {

@@ -159,6 +159,9 @@ func (s *Service) bought(ctx context.Context, username string) ([]bought, []cach
 	for i, id := range last.Products {
 		group.Go(func() (err error) {
 			all[i].product, err = s.product(ctx, id)
+			if market.KindOf(err) == market.NotFound {
+				return nil
+			}
 			return err
 		})
 		group.Go(func() (err error) {

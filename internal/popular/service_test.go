@@ -145,16 +145,17 @@ type bench struct {
 	cache cache.Cache
 }
 
-func newBench(t testing.TB, s *shop) *bench {
+func newBench(tb testing.TB, s *shop) *bench {
+	tb.Helper()
 	b := &bench{shop: s}
 	c, err := cache.NewMemory(cache.MemoryOptions{Now: b.clock.Now})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	tb.Cleanup(func() { _ = c.Close() })
 	b.cache = c
 	if b.Service, err = popular.New(popular.Options{Purchases: s, Cache: c}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

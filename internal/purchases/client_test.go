@@ -17,8 +17,9 @@ import (
 )
 
 // serve answers each address with a text, and any other with a 404.
-func serve(t testing.TB, texts map[string]string) *purchases.Client {
-	return clientOf(t, purchases.ClientOptions{}, func(w http.ResponseWriter, r *http.Request) {
+func serve(tb testing.TB, texts map[string]string) *purchases.Client {
+	tb.Helper()
+	return clientOf(tb, purchases.ClientOptions{}, func(w http.ResponseWriter, r *http.Request) {
 		text, ok := texts[r.URL.RequestURI()]
 		if !ok {
 			http.Error(w, `{"detail": "not found"}`, http.StatusNotFound)
@@ -28,15 +29,16 @@ func serve(t testing.TB, texts map[string]string) *purchases.Client {
 	})
 }
 
-func clientOf(t testing.TB, o purchases.ClientOptions, handler http.HandlerFunc) *purchases.Client {
+func clientOf(tb testing.TB, o purchases.ClientOptions, handler http.HandlerFunc) *purchases.Client {
+	tb.Helper()
 	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	o.URL = server.URL + "/shop/"
 	client, err := purchases.NewClient(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(client.Close)
+	tb.Cleanup(client.Close)
 	return client
 }
 
@@ -146,9 +148,9 @@ func TestClientFailures(t *testing.T) {
 		want    market.Kind
 		cause   string
 	}{
-		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, market.Unavailable, "500"},
-		"401": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, market.Unavailable, "401"},
-		"400": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, market.Invalid, "400"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, market.Unavailable, "500"},
+		"401": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, market.Unavailable, "401"},
+		"400": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, market.Invalid, "400"},
 		"page": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "<html>")
 		}, market.Unavailable, "/api/products/1"},

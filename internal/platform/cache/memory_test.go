@@ -16,18 +16,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t testing.TB, o cache.MemoryOptions) *cache.Memory {
+func open(tb testing.TB, o cache.MemoryOptions) *cache.Memory {
+	tb.Helper()
 	m, err := cache.NewMemory(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = m.Close() })
+	tb.Cleanup(func() { _ = m.Close() })
 	return m
 }
 
 func TestMemory(t *testing.T) {
-	cachetest.Run(t, cachetest.Engine{Open: func(t testing.TB, now func() time.Time) cache.Cache {
-		return open(t, cache.MemoryOptions{Now: now})
+	cachetest.Run(t, cachetest.Engine{Open: func(tb testing.TB, now func() time.Time) cache.Cache {
+		tb.Helper()
+		return open(tb, cache.MemoryOptions{Now: now})
 	}})
 }
 
@@ -48,7 +50,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	left := 0
+	var left int
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) { // it evicts in the background
 		left = 0
 		for i := range 10_000 {

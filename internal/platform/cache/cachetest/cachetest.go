@@ -29,25 +29,27 @@ func (c *Clock) Pass(d time.Duration) { c.passed.Add(int64(d)) }
 type Engine struct {
 	// Open opens an empty cache that decides by the clock what is fresh and what is
 	// stale. The test closes it.
-	Open func(t testing.TB, now func() time.Time) cache.Cache
+	Open func(tb testing.TB, now func() time.Time) cache.Cache
 	// Join opens the same cache as another process would; nil when the engine is
 	// not shared.
-	Join func(t testing.TB, c cache.Cache, now func() time.Time) cache.Cache
+	Join func(tb testing.TB, c cache.Cache, now func() time.Time) cache.Cache
 }
 
 // Run runs the suite.
 func Run(t *testing.T, e Engine) {
-	for name, test := range map[string]func(*testing.T, *bench){
+	t.Helper()
+	tests := map[string]func(*bench){
 		"hit": hit, "one load": oneLoad, "expiry": expiry, "drop": drop,
 		"drop during a load": dropDuringLoad, "drops and loads at once": dropsAndLoads,
 		"stale on error": staleOnError, "pause after a slow failure": pause, "unknown": unknown, "failure": failure,
 		"first caller leaves": firstLeaves, "timeout": timeout, "panic": panics, "nothing": nothing,
 		"holds": holds, "memo": memo, "close": closes,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, newBench(t, e)) })
 	}
 	if e.Join != nil {
-		t.Run("drop elsewhere", func(t *testing.T) { dropElsewhere(t, e) })
+		tests["drop elsewhere"] = dropElsewhere
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { test(newBench(t, e)) })
 	}
 }
 
@@ -59,14 +61,18 @@ type thing struct {
 
 var life = cache.Life{Fresh: time.Hour, Stale: 24 * time.Hour, Unknown: 30 * time.Second, Timeout: 5 * time.Second}
 
+// bench is one test with a cache of its own.
 type bench struct {
-	clock Clock
-	cache cache.Cache
-	shelf *cache.Shelf[thing]
+	*testing.T
+	engine Engine
+	clock  Clock
+	cache  cache.Cache
+	shelf  *cache.Shelf[thing]
 }
 
 func newBench(t *testing.T, e Engine) *bench {
-	b := &bench{}
+	t.Helper()
+	b := &bench{T: t, engine: e}
 	b.cache = e.Open(t, b.clock.Now)
 	t.Cleanup(func() { _ = b.cache.Close() })
 	b.shelf = b.place(life)
@@ -109,14 +115,14 @@ func sourceOf(n int64) *source {
 }
 
 // wants asks the shelf and fails the test unless it gives n after so many loads in all.
-func wants(t *testing.T, shelf *cache.Shelf[thing], s *source, n int64, asked int) *thing {
-	t.Helper()
-	v, err := shelf.Get(t.Context(), "k", s.load)
+func wants(b *bench, shelf *cache.Shelf[thing], s *source, n int64, asked int) *thing {
+	b.Helper()
+	v, err := shelf.Get(b.Context(), "k", s.load)
 	if err != nil || v.N != n || s.asked != asked {
-		t.Fatalf("got %+v, %v after %d loads; want %d after %d", v, err, s.asked, n, asked)
+		b.Fatalf("got %+v, %v after %d loads; want %d after %d", v, err, s.asked, n, asked)
 	}
 	if want := sourceOf(n).value; *v != want {
-		t.Fatalf("got %+v, want %+v", *v, want)
+		b.Fatalf("got %+v, want %+v", *v, want)
 	}
 	return v
 }
@@ -124,9 +130,9 @@ func wants(t *testing.T, shelf *cache.Shelf[thing], s *source, n int64, asked in
 var errDown = errors.New("the source is down")
 
 // refuses asks the shelf and fails the test unless it gives the error after so many loads in all.
-func refuses(t *testing.T, shelf *cache.Shelf[thing], s *source, want error, asked int) {
-	t.Helper()
-	if v, err := shelf.Get(t.Context(), "k", s.load); !errors.Is(err, want) || s.asked != asked {
-		t.Fatalf("got %+v, %v after %d loads; want %v after %d", v, err, s.asked, want, asked)
+func refuses(b *bench, shelf *cache.Shelf[thing], s *source, want error, asked int) {
+	b.Helper()
+	if v, err := shelf.Get(b.Context(), "k", s.load); !errors.Is(err, want) || s.asked != asked {
+		b.Fatalf("got %+v, %v after %d loads; want %v after %d", v, err, s.asked, want, asked)
 	}
 }

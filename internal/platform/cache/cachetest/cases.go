@@ -6,26 +6,25 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"emporium/internal/market"
 	"emporium/internal/platform/cache"
 )
 
-func hit(t *testing.T, b *bench) {
+func hit(b *bench) {
 	s := sourceOf(1)
-	first := wants(t, b.shelf, s, 1, 1)
-	if again := wants(t, b.shelf, s, 1, 1); again != first {
-		t.Error("a hit gave another pointer: nothing made of the value would be found again")
+	first := wants(b, b.shelf, s, 1, 1)
+	if again := wants(b, b.shelf, s, 1, 1); again != first {
+		b.Error("a hit gave another pointer: nothing made of the value would be found again")
 	}
 	other := sourceOf(2)
-	if v, err := b.shelf.Get(t.Context(), "other", other.load); err != nil || v.N != 2 {
-		t.Errorf("another key: %v, %v", v, err)
+	if v, err := b.shelf.Get(b.Context(), "other", other.load); err != nil || v.N != 2 {
+		b.Errorf("another key: %v, %v", v, err)
 	}
 }
 
-func oneLoad(t *testing.T, b *bench) {
+func oneLoad(b *bench) {
 	var loads atomic.Int32
 	release := make(chan struct{})
 	load := func(context.Context) (*thing, error) {
@@ -37,7 +36,7 @@ func oneLoad(t *testing.T, b *bench) {
 	errs := make(chan error, callers)
 	for range callers {
 		go func() {
-			v, err := b.shelf.Get(t.Context(), "k", load)
+			v, err := b.shelf.Get(b.Context(), "k", load)
 			if err == nil && v.N != 1 {
 				err = errors.New("another value")
 			}
@@ -48,45 +47,45 @@ func oneLoad(t *testing.T, b *bench) {
 	close(release)
 	for range callers {
 		if err := <-errs; err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 	}
 	if n := loads.Load(); n != 1 {
-		t.Errorf("%d loads for %d callers, want 1", n, callers)
+		b.Errorf("%d loads for %d callers, want 1", n, callers)
 	}
 }
 
-func expiry(t *testing.T, b *bench) {
+func expiry(b *bench) {
 	s := sourceOf(1)
-	wants(t, b.shelf, s, 1, 1)
+	wants(b, b.shelf, s, 1, 1)
 	s.set(2, nil)
 	b.clock.Pass(53 * time.Minute)
-	wants(t, b.shelf, s, 1, 1)
+	wants(b, b.shelf, s, 1, 1)
 	b.clock.Pass(14 * time.Minute)
-	wants(t, b.shelf, s, 2, 2)
+	wants(b, b.shelf, s, 2, 2)
 	b.clock.Pass(53 * time.Minute)
-	wants(t, b.shelf, s, 2, 2)
+	wants(b, b.shelf, s, 2, 2)
 }
 
-func drop(t *testing.T, b *bench) {
+func drop(b *bench) {
 	s := sourceOf(1)
-	wants(t, b.shelf, s, 1, 1)
+	wants(b, b.shelf, s, 1, 1)
 	s.set(2, nil)
-	if err := b.cache.Drop(t.Context(), "absent", "k"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "absent", "k"); err != nil {
+		b.Fatal(err)
 	}
-	wants(t, b.shelf, s, 2, 2)
-	if err := b.cache.Drop(t.Context()); err != nil {
-		t.Fatal(err)
+	wants(b, b.shelf, s, 2, 2)
+	if err := b.cache.Drop(b.Context()); err != nil {
+		b.Fatal(err)
 	}
-	wants(t, b.shelf, s, 2, 2)
+	wants(b, b.shelf, s, 2, 2)
 }
 
 // dropDuringLoad lets a load read, then drops what it has read before it returns.
-func dropDuringLoad(t *testing.T, b *bench) {
+func dropDuringLoad(b *bench) {
 	read, release, first := make(chan struct{}), make(chan struct{}), make(chan int64, 1)
 	go func() {
-		v, err := b.shelf.Get(t.Context(), "k", func(context.Context) (*thing, error) {
+		v, err := b.shelf.Get(b.Context(), "k", func(context.Context) (*thing, error) {
 			close(read)
 			<-release
 			return &thing{N: 1}, nil
@@ -97,21 +96,21 @@ func dropDuringLoad(t *testing.T, b *bench) {
 		first <- v.N
 	}()
 	<-read
-	if err := b.cache.Drop(t.Context(), "k"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "k"); err != nil {
+		b.Fatal(err)
 	}
 	s := sourceOf(2)
-	wants(t, b.shelf, s, 2, 1) // while the old load still runs: not joined
+	wants(b, b.shelf, s, 2, 1) // while the old load still runs: not joined
 	close(release)
 	if n := <-first; n != 1 {
-		t.Errorf("who asked before the drop got %d, want 1", n)
+		b.Errorf("who asked before the drop got %d, want 1", n)
 	}
-	wants(t, b.shelf, s, 2, 1) // and when it has ended: not overwritten
+	wants(b, b.shelf, s, 2, 1) // and when it has ended: not overwritten
 
 	// The same when nobody asks between the drop and the end of the load.
 	read, release = make(chan struct{}), make(chan struct{})
 	go func() {
-		_, _ = b.shelf.Get(t.Context(), "k2", func(context.Context) (*thing, error) {
+		_, _ = b.shelf.Get(b.Context(), "k2", func(context.Context) (*thing, error) {
 			close(read)
 			<-release
 			return &thing{N: 1}, nil
@@ -119,19 +118,19 @@ func dropDuringLoad(t *testing.T, b *bench) {
 		first <- 0
 	}()
 	<-read
-	if err := b.cache.Drop(t.Context(), "k2"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "k2"); err != nil {
+		b.Fatal(err)
 	}
 	close(release)
 	<-first
-	if v, err := b.shelf.Get(t.Context(), "k2", s.load); err != nil || v.N != 2 {
-		t.Errorf("after the drop and the load: %+v, %v; want 2", v, err)
+	if v, err := b.shelf.Get(b.Context(), "k2", s.load); err != nil || v.N != 2 {
+		b.Errorf("after the drop and the load: %+v, %v; want 2", v, err)
 	}
 }
 
 // dropsAndLoads has a writer raise a number and drop it, and readers that must
 // never see less than what was dropped before they asked.
-func dropsAndLoads(t *testing.T, b *bench) {
+func dropsAndLoads(b *bench) {
 	var stored, dropped atomic.Int64
 	load := func(context.Context) (*thing, error) {
 		n := stored.Load()
@@ -149,8 +148,8 @@ func dropsAndLoads(t *testing.T, b *bench) {
 				default:
 				}
 				least := dropped.Load()
-				if v, err := b.shelf.Get(t.Context(), "k", load); err != nil || v.N < least {
-					t.Errorf("got %+v, %v after a drop of %d", v, err, least)
+				if v, err := b.shelf.Get(b.Context(), "k", load); err != nil || v.N < least {
+					b.Errorf("got %+v, %v after a drop of %d", v, err, least)
 					return
 				}
 			}
@@ -158,8 +157,8 @@ func dropsAndLoads(t *testing.T, b *bench) {
 	}
 	for n := range int64(300) {
 		stored.Store(n + 1)
-		if err := b.cache.Drop(t.Context(), "k"); err != nil {
-			t.Error(err)
+		if err := b.cache.Drop(b.Context(), "k"); err != nil {
+			b.Error(err)
 		}
 		dropped.Store(n + 1)
 		time.Sleep(100 * time.Microsecond)
@@ -168,103 +167,103 @@ func dropsAndLoads(t *testing.T, b *bench) {
 	readers.Wait()
 }
 
-func staleOnError(t *testing.T, b *bench) {
+func staleOnError(b *bench) {
 	s := sourceOf(1)
-	wants(t, b.shelf, s, 1, 1)
+	wants(b, b.shelf, s, 1, 1)
 	s.set(2, errDown)
 	b.clock.Pass(2 * time.Hour)
-	wants(t, b.shelf, s, 1, 2)
-	wants(t, b.shelf, s, 1, 3) // asked again each time: it fails at once
+	wants(b, b.shelf, s, 1, 2)
+	wants(b, b.shelf, s, 1, 3) // asked again each time: it fails at once
 	s.set(2, nil)
-	wants(t, b.shelf, s, 2, 4)
+	wants(b, b.shelf, s, 2, 4)
 
 	s.set(3, errDown)
 	b.clock.Pass(27 * time.Hour)
-	refuses(t, b.shelf, s, errDown, 5) // too old by now
+	refuses(b, b.shelf, s, errDown, 5) // too old by now
 
 	s.set(3, nil)
-	wants(t, b.shelf, s, 3, 6)
+	wants(b, b.shelf, s, 3, 6)
 	b.clock.Pass(2 * time.Hour)
 	s.set(3, errDown)
-	if err := b.cache.Drop(t.Context(), "k"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "k"); err != nil {
+		b.Fatal(err)
 	}
-	refuses(t, b.shelf, s, errDown, 7) // what was dropped is not served either
+	refuses(b, b.shelf, s, errDown, 7) // what was dropped is not served either
 
 	never := b.place(cache.Life{Fresh: time.Hour})
 	s.set(4, nil)
-	wants(t, never, s, 4, 8)
+	wants(b, never, s, 4, 8)
 	b.clock.Pass(2 * time.Hour)
 	s.set(4, errDown)
-	refuses(t, never, s, errDown, 9)
+	refuses(b, never, s, errDown, 9)
 }
 
-func pause(t *testing.T, b *bench) {
+func pause(b *bench) {
 	s := sourceOf(1)
-	wants(t, b.shelf, s, 1, 1)
+	wants(b, b.shelf, s, 1, 1)
 	b.clock.Pass(2 * time.Hour)
 	hang := func(ctx context.Context) (*thing, error) {
 		b.clock.Pass(5 * time.Second)
 		return nil, errDown
 	}
-	if v, err := b.shelf.Get(t.Context(), "k", hang); err != nil || v.N != 1 {
-		t.Fatalf("got %+v, %v", v, err)
+	if v, err := b.shelf.Get(b.Context(), "k", hang); err != nil || v.N != 1 {
+		b.Fatalf("got %+v, %v", v, err)
 	}
 	s.set(2, nil)
-	wants(t, b.shelf, s, 1, 1) // not asked: it took five seconds to fail
+	wants(b, b.shelf, s, 1, 1) // not asked: it took five seconds to fail
 	b.clock.Pass(6 * time.Second)
-	wants(t, b.shelf, s, 2, 2)
+	wants(b, b.shelf, s, 2, 2)
 }
 
-func unknown(t *testing.T, b *bench) {
+func unknown(b *bench) {
 	none := market.Refuse(market.NotFound, "unknown_thing", "there is no thing 'évry'")
 	s := sourceOf(1)
 	s.set(1, none)
 	for range 3 {
-		_, err := b.shelf.Get(t.Context(), "k", s.load)
+		_, err := b.shelf.Get(b.Context(), "k", s.load)
 		var e *market.Error
 		if !errors.As(err, &e) || e.Kind != market.NotFound || e.Code != none.Code || e.Detail != none.Detail || s.asked != 1 {
-			t.Fatalf("got %v after %d loads; want %v after 1", err, s.asked, none)
+			b.Fatalf("got %v after %d loads; want %v after 1", err, s.asked, none)
 		}
 	}
 	s.set(1, nil)
 	b.clock.Pass(34 * time.Second)
-	wants(t, b.shelf, s, 1, 2)
+	wants(b, b.shelf, s, 1, 2)
 
 	s.set(1, none) // what has gone is not served as stale, nor is what is unknown
 	b.clock.Pass(2 * time.Hour)
-	refuses(t, b.shelf, s, none, 3)
+	refuses(b, b.shelf, s, none, 3)
 	s.set(1, errDown)
 	b.clock.Pass(time.Minute)
-	refuses(t, b.shelf, s, errDown, 4)
+	refuses(b, b.shelf, s, errDown, 4)
 
 	s.set(1, none)
-	refuses(t, b.shelf, s, none, 5)
+	refuses(b, b.shelf, s, none, 5)
 	s.set(2, nil)
-	if err := b.cache.Drop(t.Context(), "k"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "k"); err != nil {
+		b.Fatal(err)
 	}
-	wants(t, b.shelf, s, 2, 6)
+	wants(b, b.shelf, s, 2, 6)
 
 	each := b.place(cache.Life{Fresh: time.Hour, Stale: time.Hour})
 	b.clock.Pass(2 * time.Hour)
 	s.set(2, none)
-	refuses(t, each, s, none, 7)
-	refuses(t, each, s, none, 8)
+	refuses(b, each, s, none, 7)
+	refuses(b, each, s, none, 8)
 	s.set(2, errDown)
-	refuses(t, each, s, errDown, 9)
+	refuses(b, each, s, errDown, 9)
 }
 
-func failure(t *testing.T, b *bench) {
+func failure(b *bench) {
 	s := sourceOf(1)
 	s.set(1, errDown)
-	refuses(t, b.shelf, s, errDown, 1)
-	refuses(t, b.shelf, s, errDown, 2)
+	refuses(b, b.shelf, s, errDown, 1)
+	refuses(b, b.shelf, s, errDown, 2)
 	s.set(1, nil)
-	wants(t, b.shelf, s, 1, 3)
+	wants(b, b.shelf, s, 1, 3)
 }
 
-func firstLeaves(t *testing.T, b *bench) {
+func firstLeaves(b *bench) {
 	began, release := make(chan struct{}), make(chan struct{})
 	load := func(ctx context.Context) (*thing, error) {
 		close(began)
@@ -275,7 +274,7 @@ func firstLeaves(t *testing.T, b *bench) {
 			return nil, ctx.Err()
 		}
 	}
-	first, leave := context.WithCancel(t.Context())
+	first, leave := context.WithCancel(b.Context())
 	left, got := make(chan error, 1), make(chan error, 1)
 	go func() {
 		_, err := b.shelf.Get(first, "k", load)
@@ -283,7 +282,7 @@ func firstLeaves(t *testing.T, b *bench) {
 	}()
 	<-began
 	go func() {
-		v, err := b.shelf.Get(t.Context(), "k", load)
+		v, err := b.shelf.Get(b.Context(), "k", load)
 		if err == nil && v.N != 7 {
 			err = errors.New("another value")
 		}
@@ -291,51 +290,52 @@ func firstLeaves(t *testing.T, b *bench) {
 	}()
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {
-		t.Errorf("who left got %v", err)
+		b.Errorf("who left got %v", err)
 	}
 	close(release)
 	if err := <-got; err != nil {
-		t.Errorf("who waited got %v", err)
+		b.Errorf("who waited got %v", err)
 	}
 	if _, err := b.shelf.Get(first, "absent", load); !errors.Is(err, context.Canceled) {
-		t.Errorf("who had left before asking got %v", err)
+		b.Errorf("who had left before asking got %v", err)
 	}
 }
 
-func timeout(t *testing.T, b *bench) {
+func timeout(b *bench) {
 	shelf := b.place(cache.Life{Fresh: time.Hour, Timeout: 10 * time.Millisecond})
-	_, err := shelf.Get(t.Context(), "k", func(ctx context.Context) (*thing, error) {
+	_, err := shelf.Get(b.Context(), "k", func(ctx context.Context) (*thing, error) {
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	})
 	if err == nil || !strings.Contains(err.Error(), "10ms") {
-		t.Errorf("got %v, want what took too long", err)
+		b.Errorf("got %v, want what took too long", err)
 	}
-	wants(t, shelf, sourceOf(1), 1, 1)
+	wants(b, shelf, sourceOf(1), 1, 1)
 }
 
-func panics(t *testing.T, b *bench) {
-	_, err := b.shelf.Get(t.Context(), "k", func(context.Context) (*thing, error) { panic("a slip") })
+func panics(b *bench) {
+	_, err := b.shelf.Get(b.Context(), "k", func(context.Context) (*thing, error) { panic("a slip") })
 	if err == nil || !strings.Contains(err.Error(), "a slip") {
-		t.Errorf("got %v, want the panic as an error", err)
+		b.Errorf("got %v, want the panic as an error", err)
 	}
-	wants(t, b.shelf, sourceOf(1), 1, 1)
+	wants(b, b.shelf, sourceOf(1), 1, 1)
 }
 
-func nothing(t *testing.T, b *bench) {
-	if v, err := b.shelf.Get(t.Context(), "k", func(context.Context) (*thing, error) { return nil, nil }); err == nil {
-		t.Errorf("got %v and no error for a load that gave nothing", v)
+func nothing(b *bench) {
+	var none *thing
+	if v, err := b.shelf.Get(b.Context(), "k", func(context.Context) (*thing, error) { return none, nil }); err == nil {
+		b.Errorf("got %v and no error for a load that gave nothing", v)
 	}
 }
 
-func holds(t *testing.T, b *bench) {
+func holds(b *bench) {
 	s := sourceOf(1)
-	v := wants(t, b.shelf, s, 1, 1)
+	v := wants(b, b.shelf, s, 1, 1)
 	parts := []cache.Part{{Key: "k", Value: v}}
 	check := func(when string, want bool) {
-		t.Helper()
-		if got := b.cache.Holds(t.Context(), parts); got != want {
-			t.Errorf("%s: Holds is %t, want %t", when, got, want)
+		b.Helper()
+		if got := b.cache.Holds(b.Context(), parts); got != want {
+			b.Errorf("%s: Holds is %t, want %t", when, got, want)
 		}
 	}
 	check("fresh", true)
@@ -349,48 +349,48 @@ func holds(t *testing.T, b *bench) {
 	b.clock.Pass(2 * time.Hour)
 	check("expired", false)
 	s.set(1, errDown)
-	wants(t, b.shelf, s, 1, 2)
+	wants(b, b.shelf, s, 1, 2)
 	check("served as stale", false)
 	s.set(1, nil)
-	parts[0].Value = wants(t, b.shelf, s, 1, 3)
+	parts[0].Value = wants(b, b.shelf, s, 1, 3)
 	check("loaded again", true)
-	if err := b.cache.Drop(t.Context(), "k"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "k"); err != nil {
+		b.Fatal(err)
 	}
 	check("dropped", false)
-	wants(t, b.shelf, s, 1, 4)
+	wants(b, b.shelf, s, 1, 4)
 	check("dropped, and an equal one loaded", false)
 	parts = nil
 	check("made of nothing", true)
 }
 
-func memo(t *testing.T, b *bench) {
+func memo(b *bench) {
 	m := cache.NewMemo[string](b.cache, 1<<20)
 	s := sourceOf(1)
-	v := wants(t, b.shelf, s, 1, 1)
-	if _, ok := m.Get(t.Context(), "made"); ok {
-		t.Error("it found what nobody made")
+	v := wants(b, b.shelf, s, 1, 1)
+	if _, ok := m.Get(b.Context(), "made"); ok {
+		b.Error("it found what nobody made")
 	}
-	m.Put(t.Context(), "made", "of one", 6, []cache.Part{{Key: "k", Value: v}})
-	if made, ok := m.Get(t.Context(), "made"); !ok || made != "of one" {
-		t.Errorf("got %q, %t", made, ok)
+	m.Put(b.Context(), "made", "of one", 6, []cache.Part{{Key: "k", Value: v}})
+	if made, ok := m.Get(b.Context(), "made"); !ok || made != "of one" {
+		b.Errorf("got %q, %t", made, ok)
 	}
-	if err := b.cache.Drop(t.Context(), "k"); err != nil {
-		t.Fatal(err)
+	if err := b.cache.Drop(b.Context(), "k"); err != nil {
+		b.Fatal(err)
 	}
-	if made, ok := m.Get(t.Context(), "made"); ok {
-		t.Errorf("got %q after the drop of what it was made of", made)
+	if made, ok := m.Get(b.Context(), "made"); ok {
+		b.Errorf("got %q after the drop of what it was made of", made)
 	}
-	m.Put(t.Context(), "late", "of one", 6, []cache.Part{{Key: "k", Value: v}})
-	if made, ok := m.Get(t.Context(), "late"); ok {
-		t.Errorf("got %q, made of what had been dropped", made)
+	m.Put(b.Context(), "late", "of one", 6, []cache.Part{{Key: "k", Value: v}})
+	if made, ok := m.Get(b.Context(), "late"); ok {
+		b.Errorf("got %q, made of what had been dropped", made)
 	}
 }
 
-func closes(t *testing.T, b *bench) {
+func closes(b *bench) {
 	began, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		_, err := b.shelf.Get(t.Context(), "k", func(ctx context.Context) (*thing, error) {
+		_, err := b.shelf.Get(b.Context(), "k", func(ctx context.Context) (*thing, error) {
 			close(began)
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -399,37 +399,36 @@ func closes(t *testing.T, b *bench) {
 	}()
 	<-began
 	if err := b.cache.Close(); err != nil {
-		t.Error(err)
+		b.Error(err)
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the load under way gave %v", err)
+		b.Errorf("the load under way gave %v", err)
 	}
-	refuses(t, b.shelf, sourceOf(1), cache.ErrClosed, 0)
+	refuses(b, b.shelf, sourceOf(1), cache.ErrClosed, 0)
 	if err := b.cache.Close(); err != nil {
-		t.Errorf("closing again: %v", err)
+		b.Errorf("closing again: %v", err)
 	}
 }
 
 // dropElsewhere drops in one process and reads in another.
-func dropElsewhere(t *testing.T, e Engine) {
-	here := newBench(t, e)
-	there := &bench{cache: e.Join(t, here.cache, here.clock.Now)}
-	t.Cleanup(func() { _ = there.cache.Close() })
+func dropElsewhere(here *bench) {
+	there := &bench{T: here.T, cache: here.engine.Join(here, here.cache, here.clock.Now)}
+	here.Cleanup(func() { _ = there.cache.Close() })
 	there.shelf = there.place(life)
 	s := sourceOf(1)
-	wants(t, here.shelf, s, 1, 1)
-	wants(t, there.shelf, s, 1, 1) // loaded by the other
+	wants(here, here.shelf, s, 1, 1)
+	wants(here, there.shelf, s, 1, 1) // loaded by the other
 	s.set(2, nil)
-	if err := here.cache.Drop(t.Context(), "k"); err != nil {
-		t.Fatal(err)
+	if err := here.cache.Drop(here.Context(), "k"); err != nil {
+		here.Fatal(err)
 	}
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		if v, err := there.shelf.Get(t.Context(), "k", s.load); err == nil && v.N == 2 {
+		if v, err := there.shelf.Get(here.Context(), "k", s.load); err == nil && v.N == 2 {
 			break
 		}
 		if time.Since(began) > 100*time.Millisecond {
-			t.Fatal("the other process still has what was dropped 100 ms ago")
+			here.Fatal("the other process still has what was dropped 100 ms ago")
 		}
 	}
-	wants(t, here.shelf, s, 2, 2)
+	wants(here, here.shelf, s, 2, 2)
 }
