@@ -82,3 +82,60 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOpen opens and closes a database that is up to date, as ten times at
+// every start.
+func BenchmarkOpen(b *testing.B) {
+	o := database.Options{Path: b.TempDir() + "/bench.db", Name: "bench", Migrations: benchTable()}
+	for b.Loop() {
+		db, err := database.Open(b.Context(), o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkList reads 20 rows with a context that can be cancelled: with a fixed
+// statement, and with a built query.
+func BenchmarkList(b *testing.B) {
+	db := dbtest.Open(b, "bench", benchTable())
+	const text = `SELECT id, title, description, version FROM film WHERE id > $1 ORDER BY id LIMIT 20`
+	insert, list := db.Prepare(`INSERT INTO film (title, description) VALUES ($1, $2)`), db.Prepare(text)
+	if err := db.Update(b.Context(), func(tx *database.Tx) error {
+		for i := range 20 {
+			if _, err := tx.Exec(insert, fmt.Sprint("film ", i), "somewhat longer than its title"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	type film struct {
+		id, version int64
+		title       string
+		description *string
+	}
+	for name, query := range map[string]func(ctx context.Context) (database.Rows, error){
+		"fixed": func(ctx context.Context) (database.Rows, error) { return list.Query(ctx, 0) },
+		"built": func(ctx context.Context) (database.Rows, error) { return db.Query(ctx, text, 0) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			b.ReportAllocs()
+			for b.Loop() {
+				rows, err := query(ctx)
+				films, err := database.All(rows, err, func(r database.Row) (f film, err error) {
+					return f, r.Scan(&f.id, &f.title, &f.description, &f.version)
+				})
+				if err != nil || len(films) != 20 {
+					b.Fatal(len(films), err)
+				}
+			}
+		})
+	}
+}

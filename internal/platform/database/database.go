@@ -98,7 +98,7 @@ func (db *DB) Ready(ctx context.Context) error {
 // but SQL on its tx: no hashing, no encoding, no network, no other Update. It
 // may run twice, so it sets what it captured rather than adding to it. A
 // context that ends takes the change back if it has not begun; one that has
-// begun is finished and answered.
+// begun is finished and answered. A disk that is full or fails is Unavailable.
 func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
-	return db.writer.do(ctx, fn)
+	return refusal(db.writer.do(ctx, fn))
 }

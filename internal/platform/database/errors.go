@@ -6,6 +6,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"emporium/internal/market"
 )
 
 var (
@@ -47,4 +49,23 @@ func code(err error) int {
 		return e.Code()
 	}
 	return 0
+}
+
+// refusal makes what will pass by itself, or when somebody has made room, an
+// Unavailable; other errors stay as they are.
+func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch code(err) & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+	default:
+		if !errors.Is(err, ErrClosed) {
+			return err
+		}
+	}
+	return &market.Error{
+		Kind: market.Unavailable, Code: "database_unavailable",
+		Detail: "the data cannot be reached at the moment: try again later", Cause: err,
+	}
 }

@@ -56,6 +56,10 @@ func migrate(ctx context.Context, db *sql.DB, path string, o Options) error {
 			return err
 		}
 		done, err := provider.Up(ctx)
+		var partial *goose.PartialError
+		if errors.As(err, &partial) {
+			return fmt.Errorf("migration %s: %w", partial.Failed.Source.Path, partial.Err)
+		}
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}

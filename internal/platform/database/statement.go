@@ -71,10 +71,10 @@ func (r *readRow) Scan(dest ...any) error {
 	readers := r.stmt.db.readers
 	c, err := readers.take(r.ctx)
 	if err != nil {
-		return err
+		return refusal(err)
 	}
 	defer readers.put(c)
-	return c.queryRow(r.stmt, r.args, dest)
+	return refusal(c.queryRow(r.stmt, r.args, dest))
 }
 
 // Query reads rows outside of a transaction, as of one moment. They hold one of
@@ -122,12 +122,12 @@ func (db *DB) read(ctx, watched context.Context, s *Stmt, args []any) (Rows, err
 	}
 	c, err := db.readers.take(ctx)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	p, rows, err := c.query(watched, s, args)
 	if err != nil {
 		db.readers.put(c)
-		return nil, err
+		return nil, refusal(err)
 	}
 	return newRows(ctx, p, rows, func(err error) error {
 		db.readers.put(c)

@@ -150,7 +150,10 @@ func (w *writer) run() {
 		}
 		// A change ended its goroutine, which is this one (runtime.Goexit, as a
 		// failing test does). The others' must not wait for ever.
-		w.answer(w.group, errors.Join(errors.New("a change ended the writer"), w.undo()))
+		w.using.Lock()
+		err := errors.Join(errors.New("a change ended the writer"), w.undo())
+		w.using.Unlock()
+		w.answer(w.group, err)
 		go w.run()
 	}()
 	for first := range w.jobs {
