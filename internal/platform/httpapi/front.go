@@ -135,19 +135,19 @@ type passKey struct{}
 // pass is what a request hands on to the servers that are asked on its behalf.
 type pass struct{ id, traceparent, tracestate string }
 
-// PassOn gives an outgoing request the id and the trace (W3C Trace Context) of
+// PassOn gives the headers of an outgoing request the id and the trace (W3C Trace Context) of
 // the request on whose behalf it is made.
-func PassOn(ctx context.Context, out *http.Request) {
+func PassOn(ctx context.Context, out http.Header) {
 	p, ok := ctx.Value(passKey{}).(pass)
 	if !ok {
 		return
 	}
-	out.Header.Set("X-Request-Id", p.id)
+	out.Set("X-Request-Id", p.id)
 	if p.traceparent != "" {
-		out.Header.Set("Traceparent", p.traceparent)
+		out.Set("Traceparent", p.traceparent)
 	}
 	if p.tracestate != "" {
-		out.Header.Set("Tracestate", p.tracestate)
+		out.Set("Tracestate", p.tracestate)
 	}
 }
 

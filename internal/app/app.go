@@ -1,0 +1,210 @@
+// Package app puts Emporium together: it reads the settings, opens the chosen
+// services and serves them. It is the only package that knows every service.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"emporium/internal/gateway"
+	"emporium/internal/inventory"
+	"emporium/internal/platform/httpapi"
+)
+
+// App is the chosen services, open and ready to answer.
+type App struct {
+	config *Config
+	log    *slog.Logger
+	now    func() time.Time
+	secret []byte
+	here   map[string]bool
+	parts  []part
+	work   sync.WaitGroup
+	stop   context.CancelFunc
+
+	draining atomic.Bool // told to stop: not ready any more
+
+	inventory *inventory.Service
+
+	handler http.Handler
+}
+
+// part is something that was opened: it may be asked whether it is ready, and is
+// closed in reverse order.
+type part struct {
+	name  string
+	ready func(context.Context) error
+	close func() error
+}
+
+// Open opens the named services, or all of them when none is named.
+func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ *App, err error) {
+	a := &App{config: c, log: log, now: time.Now, here: map[string]bool{}}
+	if err := a.choose(names); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if a.secret, err = a.readSecret(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	var work context.Context
+	work, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for _, s := range services {
+		if a.here[s.name] {
+			if err := s.open(work, a); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a, a.mount()
+}
+
+// choose notes which services run here.
+func (a *App) choose(names []string) error {
+	for _, name := range names {
+		if name != gatewayName && !slices.ContainsFunc(services, func(s service) bool { return s.name == name }) {
+			return fmt.Errorf("there is no service %q; there are %s", name, strings.Join(serviceNames(), ", "))
+		}
+		a.here[name] = true
+	}
+	if len(names) == 0 {
+		for _, name := range serviceNames() {
+			a.here[name] = true
+		}
+	}
+	return nil
+}
+
+func serviceNames() []string {
+	names := []string{gatewayName}
+	for _, s := range services {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// system says of a system whether it runs here.
+func (a *App) system(s httpapi.System) httpapi.System {
+	s.Absent = !a.here[s.Name]
+	return s
+}
+
+// declare declares the operations of every service, here or not.
+func (a *App) declare(api *httpapi.API) {
+	for _, s := range services {
+		s.routes(api, a)
+	}
+}
+
+// mount builds the handler of everything that runs here.
+func (a *App) mount() error {
+	mode, chosen := a.config.mode()
+	api := httpapi.New(httpapi.Options{Mode: mode, Log: a.log, Title: "Emporium", Version: Version})
+	a.declare(api)
+	doc, err := api.Document()
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	api.MountDocument(doc)
+	a.mountHealth(api)
+	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
+	if a.here[gatewayName] {
+		for _, s := range services {
+			if !a.here[s.name] {
+				for _, path := range s.paths {
+					api.Handle(path, gateway.Absent(s.name))
+					api.Handle(path+"/", gateway.Absent(s.name))
+				}
+			}
+		}
+	}
+	var handler http.Handler = api
+	if mode == httpapi.Open && !chosen {
+		handler = gateway.GuardOpen(handler)
+	}
+	front := httpapi.FrontOptions{Now: a.now, Log: a.log}
+	if a.config.LogRequest {
+		front.Requests = a.log
+	}
+	a.handler = httpapi.Front(handler, front)
+	return nil
+}
+
+// ServeHTTP answers a request.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// run starts work that goes on until the app is closed.
+func (a *App) run(ctx context.Context, name string, work func(context.Context) error) {
+	a.work.Go(func() {
+		if err := work(ctx); err != nil && ctx.Err() == nil {
+			a.log.ErrorContext(ctx, "stopped", "part", name, "error", err)
+		}
+	})
+}
+
+// Close stops the work and closes what was opened, in reverse order.
+func (a *App) Close() error {
+	if a.stop != nil {
+		a.stop()
+	}
+	a.work.Wait()
+	var faults []error
+	for _, p := range slices.Backward(a.parts) {
+		if err := p.close(); err != nil {
+			faults = append(faults, fmt.Errorf("close %s: %w", p.name, err))
+		}
+	}
+	a.parts = nil
+	return errors.Join(faults...)
+}
+
+// readSecret gives the key of stored hashes: the setting, or the file that the
+// first start made.
+func (a *App) readSecret() ([]byte, error) {
+	if a.config.Secret != "" {
+		return []byte(a.config.Secret), nil
+	}
+	path := a.config.file("secret.key")
+	key, err := os.ReadFile(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, err
+	}
+	key = []byte(hex.EncodeToString(raw))
+	// Two processes may start at once: the first file wins, and is read back.
+	temp, err := os.CreateTemp(a.config.Data, "secret.key.*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(key)
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}

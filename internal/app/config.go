@@ -1,0 +1,128 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"emporium/internal/platform/httpapi"
+)
+
+// Config is every setting of the program. A setting is a flag, an environment
+// variable (EMPORIUM_…), or a line of the file .env; secrets may be in a file
+// of their own, named by EMPORIUM_…_FILE. docs/configuration.md is made from
+// it.
+type Config struct {
+	Listen     []string   `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
+	Data       string     `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
+	Access     string     `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected."`
+	Drain      Millis     `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
+	Stop       Millis     `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
+	LogLevel   string     `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
+	LogFormat  string     `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
+	LogRequest bool       `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
+	Secret     Secret     `env:"EMPORIUM_SECRET" help:"Keys what is stored of the bodies of repeatable requests; at least 32 characters. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
+	Token      TokenFlags `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
+	Hashes     int        `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
+	Popular    PopFlags   `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
+	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
+	Accounts   string     `name:"accounts-url" env:"EMPORIUM_ACCOUNTS_URL" help:"Where accounts runs when it does not run in this process." placeholder:"URL"`
+}
+
+// TokenFlags are the settings of the tokens that accounts signs.
+type TokenFlags struct {
+	Life Millis `default:"24h" env:"LIFE" help:"How long a token holds after signing in."`
+	Key  Secret `env:"KEY" help:"The Ed25519 key that signs tokens (PEM, PKCS #8). Made at the first start and kept with the accounts when not given." placeholder:"PEM"`
+}
+
+// PopFlags are the settings of recent purchases.
+type PopFlags struct {
+	DataURL  string `name:"data-url" env:"DATA_URL" help:"The data API that recent purchases reads; without it, purchases in this process." placeholder:"URL"`
+	CacheTTL Millis `name:"cache-ttl" default:"1h" env:"CACHE_TTL" help:"How long answers of the data API are kept."`
+}
+
+// Secret is a setting that is never printed.
+type Secret string
+
+// String says only whether there is one.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(given)"
+}
+
+// GoString says only whether there is one.
+func (s Secret) GoString() string { return s.String() }
+
+// Millis is a span of time, positive, written as "300ms", "20s" or "24h".
+type Millis time.Duration
+
+// UnmarshalText reads a span of time.
+func (m *Millis) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < 0 {
+		return fmt.Errorf("must be a span of time such as 300ms, 20s or 24h; got %q", b)
+	}
+	*m = Millis(d)
+	return nil
+}
+
+// Validate reports everything that is wrong with the settings together.
+func (c *Config) Validate() error {
+	var faults []error
+	for _, address := range c.Listen {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			faults = append(faults, fmt.Errorf("--listen (EMPORIUM_LISTEN): %q is not HOST:PORT, such as 127.0.0.1:8080", address))
+		}
+	}
+	if c.Data == "" {
+		faults = append(faults, errors.New("--data (EMPORIUM_DATA): name a folder"))
+	}
+	if n := len(c.Secret); n > 0 && n < 32 {
+		faults = append(faults, fmt.Errorf("--secret (EMPORIUM_SECRET): has %d characters; it needs at least 32", n))
+	}
+	if c.Token.Life == 0 {
+		faults = append(faults, errors.New("--token-life (EMPORIUM_TOKEN_LIFE): must be longer than 0"))
+	}
+	if c.Hashes < 0 || c.Hashes > 1024 {
+		faults = append(faults, fmt.Errorf("--hashes (EMPORIUM_HASHES): must be 0 to 1024; got %d", c.Hashes))
+	}
+	if c.CacheBytes < 1<<20 {
+		faults = append(faults, fmt.Errorf("--cache-bytes (EMPORIUM_CACHE_BYTES): must be at least 1048576 (1 MiB); got %d", c.CacheBytes))
+	}
+	for _, u := range []struct{ flag, value string }{
+		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
+		{"--accounts-url (EMPORIUM_ACCOUNTS_URL)", c.Accounts},
+	} {
+		if parsed, err := url.Parse(u.value); u.value != "" && (err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https")) {
+			faults = append(faults, fmt.Errorf("%s: %q is not a URL such as http://127.0.0.1:8081", u.flag, u.value))
+		}
+	}
+	if mode, _ := c.mode(); mode == httpapi.Protected {
+		faults = append(faults, errors.New("--access (EMPORIUM_ACCESS): the protected mode is not finished in this version. Listen on a loopback address only, or choose --access=open if nobody but you can reach "+strings.Join(c.Listen, " and ")))
+	}
+	return errors.Join(faults...)
+}
+
+// mode is who may do what, and whether somebody chose it.
+func (c *Config) mode() (mode httpapi.Mode, chosen bool) {
+	if c.Access != "auto" {
+		return httpapi.Mode(c.Access), true
+	}
+	for _, address := range c.Listen {
+		host, _, _ := net.SplitHostPort(address)
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return httpapi.Protected, false
+		}
+	}
+	return httpapi.Open, false
+}
+
+// file is the path of a file in the data folder.
+func (c *Config) file(name string) string { return filepath.Join(c.Data, name) }

@@ -1,0 +1,136 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+type configCommand struct {
+	Check configCheckCommand `cmd:"" help:"Read the settings as serve would, and report every fault at once."`
+}
+
+type configCheckCommand struct {
+	Settings []string `arg:"" optional:"" passthrough:"" help:"Flags, as they would be given to serve."`
+}
+
+// Run reports every fault of the settings.
+func (c configCheckCommand) Run(t Terminal) error {
+	faults := checkSettings(c.Settings)
+	for _, fault := range faults {
+		fmt.Fprintln(t.Err, fault)
+	}
+	if len(faults) > 0 {
+		fmt.Fprintf(t.Err, "%d faults\n", len(faults))
+		return exitStatus(1)
+	}
+	_, err := fmt.Fprintln(t.Out, "the settings are fine")
+	return err
+}
+
+// checkSettings tries each variable of the environment and each flag by itself,
+// since the parser stops at the first that is wrong, and then all that are right
+// together.
+func checkSettings(flags []string) (faults []string) {
+	known := settingNames(reflect.TypeFor[serveCommand](), "", "")
+	given := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "EMPORIUM_") || strings.HasPrefix(name, "EMPORIUM_TEST_") {
+			continue
+		}
+		if _, ok := known[strings.TrimSuffix(name, "_FILE")]; !ok {
+			faults = append(faults, fmt.Sprintf("%s: there is no such setting", name))
+			continue
+		}
+		given[name] = value
+	}
+	for name := range given { // seen one at a time
+		_ = os.Unsetenv(name)
+	}
+	defer func() {
+		for name, value := range given {
+			_ = os.Setenv(name, value)
+		}
+	}()
+	args := []string{}
+	for _, flag := range flags {
+		if err := parseSettings(flag); err != nil {
+			faults = append(faults, err.Error())
+			continue
+		}
+		args = append(args, flag)
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		flag := known[name]
+		if flag == "" {
+			continue // a _FILE, read before
+		}
+		flag += "=" + given[name]
+		if err := parseSettings(flag); err != nil {
+			faults = append(faults, name+": "+err.Error())
+			continue
+		}
+		args = append([]string{flag}, args...)
+	}
+	if err := parseSettings(args...); err != nil {
+		faults = append(faults, err.Error())
+	}
+	return faults
+}
+
+func parseSettings(args ...string) error {
+	var c struct {
+		Serve serveCommand `cmd:""`
+	}
+	parser, err := kong.New(&c, kong.Exit(func(int) {}))
+	if err != nil {
+		return err
+	}
+	_, err = parser.Parse(append([]string{"serve"}, args...))
+	var parse *kong.ParseError
+	if errors.As(err, &parse) {
+		return errors.New(parse.Error())
+	}
+	return err
+}
+
+// settingNames maps the variables of the settings to their flags.
+func settingNames(t reflect.Type, envPrefix, flagPrefix string) map[string]string {
+	names := map[string]string{}
+	for f := range t.Fields() {
+		env, flag := f.Tag.Get("env"), f.Tag.Get("name")
+		if _, embedded := f.Tag.Lookup("embed"); embedded {
+			for k, v := range settingNames(f.Type, envPrefix+f.Tag.Get("envprefix"), flagPrefix+f.Tag.Get("prefix")) {
+				names[k] = v
+			}
+			continue
+		}
+		if env == "" {
+			continue
+		}
+		if flag == "" {
+			flag = kebab(f.Name)
+		}
+		names[envPrefix+env] = "--" + flagPrefix + flag
+	}
+	return names
+}
+
+// kebab is how a field's name is spelled as a flag.
+func kebab(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte('-')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToLower(b.String())
+}

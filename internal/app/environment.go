@@ -1,0 +1,39 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+// secretSettings are the variables that may be in a file of their own.
+var secretSettings = []string{"EMPORIUM_SECRET", "EMPORIUM_TOKEN_KEY"}
+
+// loadEnvironment reads the file .env, which never overrides what the
+// environment says, and the files that secrets are in.
+func loadEnvironment() error {
+	if err := godotenv.Load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read .env: %w", err)
+	}
+	for _, name := range secretSettings {
+		path := os.Getenv(name + "_FILE")
+		if path == "" {
+			continue
+		}
+		if os.Getenv(name) != "" {
+			return fmt.Errorf("both %s and %s_FILE are set; keep one", name, name)
+		}
+		secret, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s_FILE: %w", name, err)
+		}
+		if err := os.Setenv(name, strings.TrimSpace(string(secret))); err != nil {
+			return fmt.Errorf("%s_FILE: %w", name, err)
+		}
+	}
+	return nil
+}

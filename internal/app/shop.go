@@ -1,0 +1,139 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// shop is where import and export reach the services: over HTTP when a server
+// runs, otherwise in this process on the data folder. Both are the same
+// operations.
+type shop struct {
+	base   string // of a server; "" in this process
+	client *http.Client
+	app    *App
+	token  string
+}
+
+// reach finds the running server, or opens the service on the data folder.
+func reach(ctx context.Context, c *Config, server, token string, g goods) (*shop, error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4, ResponseHeaderTimeout: time.Minute}}
+	if server != "" {
+		return &shop{base: strings.TrimSuffix(server, "/"), client: client, token: token}, nil
+	}
+	if addresses, err := os.ReadFile(c.file(addressFile)); err == nil {
+		base, _, _ := strings.Cut(string(addresses), "\n")
+		s := &shop{base: base, client: client, token: token}
+		if s.alive(ctx) {
+			return s, nil
+		}
+	}
+	quiet := *c
+	quiet.LogRequest, quiet.Access = false, "open"
+	a, err := Open(ctx, &quiet, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), g.service)
+	if err != nil {
+		return nil, fmt.Errorf("no server runs on %s, and its data cannot be opened: %w", c.Data, err)
+	}
+	return &shop{app: a}, nil
+}
+
+func (s *shop) alive(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	status, _, err := s.do(ctx, http.MethodGet, "/healthz", nil, "")
+	return err == nil && status == http.StatusOK
+}
+
+// String says where the rows go or come from.
+func (s *shop) String() string {
+	if s.app != nil {
+		return s.app.config.Data
+	}
+	return s.base
+}
+
+// Close gives back the data folder.
+func (s *shop) Close() error {
+	if s.app != nil {
+		return s.app.Close()
+	}
+	return nil
+}
+
+// do makes one call and reads its answer whole.
+func (s *shop) do(ctx context.Context, method, path string, body []byte, key string) (status int, answer []byte, err error) {
+	var whole bytes.Buffer
+	status, err = s.stream(ctx, method, path, body, key, &whole)
+	return status, whole.Bytes(), err
+}
+
+// stream makes one call and copies its answer as it comes.
+func (s *shop) stream(ctx context.Context, method, path string, body []byte, key string, to io.Writer) (status int, err error) {
+	base := s.base
+	if s.app != nil {
+		base = "http://localhost"
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	if s.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	if s.app != nil {
+		return s.inProcess(r, to)
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(to, resp.Body)
+	return resp.StatusCode, err
+}
+
+// localWriter takes an answer that never leaves the process.
+type localWriter struct {
+	header http.Header
+	status int
+	to     io.Writer
+	err    error
+}
+
+func (w *localWriter) Header() http.Header { return w.header }
+
+func (w *localWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *localWriter) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	n, err := w.to.Write(b)
+	w.err = errors.Join(w.err, err)
+	return n, err
+}
+
+func (s *shop) inProcess(r *http.Request, to io.Writer) (status int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.New("the answer broke off")
+		}
+	}()
+	w := &localWriter{header: http.Header{}, to: to}
+	s.app.ServeHTTP(w, r)
+	return w.status, w.err
+}
