@@ -10,7 +10,8 @@ import (
 )
 
 func TestSQLite(t *testing.T) {
-	dbtest.Conformance(t, func(t testing.TB, migrations fs.FS, now func() time.Time) *database.DB {
-		return dbtest.Open(t, "shop", migrations, now)
+	dbtest.Conformance(t, func(tb testing.TB, migrations fs.FS, now func() time.Time) *database.DB {
+		tb.Helper()
+		return dbtest.Open(tb, "shop", migrations, now)
 	})
 }

@@ -44,8 +44,7 @@ func isConstraint(err error) bool {
 
 // code gives SQLite's extended result code, or 0 when err is none of its.
 func code(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()
 	}
 	return 0

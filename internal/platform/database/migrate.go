@@ -56,14 +56,13 @@ func migrate(ctx context.Context, db *sql.DB, path string, o Options) error {
 			return err
 		}
 		done, err := provider.Up(ctx)
-		var partial *goose.PartialError
-		if errors.As(err, &partial) {
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 			return fmt.Errorf("migration %s: %w", partial.Failed.Source.Path, partial.Err)
 		}
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
-		o.Log.Info("migrated the database", "name", o.Name, "table", s.table, "from", stored, "to", s.known, "steps", len(done))
+		o.Log.InfoContext(ctx, "migrated the database", "name", o.Name, "table", s.table, "from", stored, "to", s.known, "steps", len(done))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,9 +133,7 @@ func TestInUse(t *testing.T) {
 func TestNewerSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "book.db")
 	newer := fstest.MapFS{"sqlite/0007_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (id INTEGER PRIMARY KEY) STRICT;")}}
-	for name, file := range ledger {
-		newer[name] = file
-	}
+	maps.Copy(newer, ledger)
 	open := func(migrations fs.FS) error {
 		db, err := database.Open(t.Context(), database.Options{Path: path, Name: "book", Migrations: migrations})
 		if err != nil {

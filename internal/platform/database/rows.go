@@ -29,7 +29,7 @@ func All[T any](rows Rows, err error, scan func(Row) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // after the last row it already is
 	var all []T
 	for rows.Next() {
 		one, err := scan(rows)

@@ -236,8 +236,8 @@ func (w *writer) transact(group []*job) (broken int, err error) {
 	}
 	alone, worked := len(group) == 1, false
 	for i, j := range group {
-		lost := false
-		if j.err, lost = w.change(j, alone); lost {
+		err, lost := w.change(j, alone)
+		if j.err = err; lost {
 			return i, w.undo()
 		}
 		worked = worked || j.err == nil
@@ -253,7 +253,7 @@ func (w *writer) transact(group []*job) (broken int, err error) {
 
 // change runs one change, and takes it back when it fails; alone, that is left
 // to the transaction. Lost says that the transaction is gone.
-func (w *writer) change(j *job, alone bool) (err error, lost bool) { //nolint:revive // lost explains err
+func (w *writer) change(j *job, alone bool) (err error, lost bool) {
 	if !alone {
 		if err := w.exec(w.savepoint); err != nil {
 			return fmt.Errorf("savepoint: %w", err), !w.stands()

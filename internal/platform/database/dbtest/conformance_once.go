@@ -22,7 +22,8 @@ type receipt struct {
 	At    market.Time
 }
 
-func conformanceOnce(t *testing.T, open func(t testing.TB, migrations fs.FS, now func() time.Time) *database.DB) {
+func conformanceOnce(t *testing.T, open func(tb testing.TB, migrations fs.FS, now func() time.Time) *database.DB) {
+	t.Helper()
 	var clock atomic.Pointer[time.Time]
 	clock.Store(&noon.Time)
 	db := open(t, Migrations(), func() time.Time { return *clock.Load() })

@@ -14,31 +14,31 @@ import (
 
 // Open opens a database in the test's temporary folder and closes it with the
 // test. Now is the clock; without one it is the system's.
-func Open(t testing.TB, name string, migrations fs.FS, now ...func() time.Time) *database.DB {
-	t.Helper()
+func Open(tb testing.TB, name string, migrations fs.FS, now ...func() time.Time) *database.DB {
+	tb.Helper()
 	o := database.Options{
-		Path:       filepath.Join(t.TempDir(), name+".db"),
+		Path:       filepath.Join(tb.TempDir(), name+".db"),
 		Name:       name,
 		Migrations: migrations,
 		Secret:     []byte("a secret of the tests"),
-		Log:        slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log:        slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if len(now) > 0 {
 		o.Now = now[0]
 	}
-	return OpenWith(t, o)
+	return OpenWith(tb, o)
 }
 
 // OpenWith opens a database as the options say and closes it with the test.
-func OpenWith(t testing.TB, o database.Options) *database.DB {
-	t.Helper()
-	db, err := database.Open(t.Context(), o)
+func OpenWith(tb testing.TB, o database.Options) *database.DB {
+	tb.Helper()
+	db, err := database.Open(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Errorf("close the database of %s: %v", o.Name, err)
+			tb.Errorf("close the database of %s: %v", o.Name, err)
 		}
 	})
 	return db
