@@ -1,0 +1,34 @@
+package queue_test
+
+import (
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"emporium/internal/platform/queue"
+	"emporium/internal/platform/queue/queuetest"
+)
+
+func place(t testing.TB) queuetest.Place {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	return func(t testing.TB) queue.Queue { return open(t, path) }
+}
+
+func open(t testing.TB, path string) *queue.SQLite {
+	t.Helper()
+	q, err := queue.OpenSQLite(t.Context(), queue.SQLiteOptions{
+		Path:  path,
+		Lease: 400 * time.Millisecond,
+		Log:   slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = q.Close() })
+	return q
+}
+
+func TestSQLite(t *testing.T) {
+	queuetest.Run(t, queuetest.Features{CountsHeld: true, Age: true, KeepsTries: true}, place)
+}
