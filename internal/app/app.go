@@ -18,9 +18,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"emporium/internal/billing"
 	"emporium/internal/gateway"
 	"emporium/internal/inventory"
 	"emporium/internal/platform/httpapi"
+	"emporium/internal/platform/httpapi/apidocs"
+	"emporium/internal/platform/queue"
 )
 
 // App is the chosen services, open and ready to answer.
@@ -36,7 +39,10 @@ type App struct {
 
 	draining atomic.Bool // told to stop: not ready any more
 
+	queue     queue.Queue
 	inventory *inventory.Service
+	billing   *billing.Service
+	intake    *billing.Intake
 
 	handler http.Handler
 }
@@ -74,6 +80,13 @@ func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ 
 				return nil, err
 			}
 		}
+	}
+	if a.here[gatewayName] {
+		q, err := a.openQueue(work)
+		if err != nil {
+			return nil, err
+		}
+		a.intake = billing.NewIntake(q)
 	}
 	return a, a.mount()
 }
@@ -113,6 +126,9 @@ func (a *App) declare(api *httpapi.API) {
 	for _, s := range services {
 		s.routes(api, a)
 	}
+	intake := billing.System()
+	intake.Absent = !a.here[gatewayName]
+	billing.IntakeRoutes(api.System(intake), a.intake)
 }
 
 // mount builds the handler of everything that runs here.
@@ -125,6 +141,9 @@ func (a *App) mount() error {
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	api.MountDocument(doc)
+	if err := a.mountPages(api); err != nil {
+		return err
+	}
 	a.mountHealth(api)
 	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
 	if a.here[gatewayName] {
@@ -147,6 +166,23 @@ func (a *App) mount() error {
 	}
 	a.handler = httpapi.Front(handler, front)
 	return nil
+}
+
+// mountPages puts up the page that says what runs here, and the one to try every
+// call.
+func (a *App) mountPages(api *httpapi.API) error {
+	o := apidocs.Options{
+		Title: "Emporium", Version: Version,
+		Summary: "A self-hosted marketplace: coupons, auctions, property, movies with billing, and recent purchases.",
+	}
+	for _, s := range services {
+		page := apidocs.Service{Name: s.name, Summary: s.about, Down: !a.here[s.name]}
+		for _, e := range s.examples {
+			page.Examples = append(page.Examples, apidocs.Example{Label: e, Path: e})
+		}
+		o.Services = append(o.Services, page)
+	}
+	return apidocs.Mount(api.Handle, o)
 }
 
 // ServeHTTP answers a request.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,7 +68,9 @@ type Group struct {
 
 // System opens the group of a system.
 func (a *API) System(s System) *Group {
-	a.tags = append(a.tags, &huma.Tag{Name: s.Tag, Description: s.Description})
+	if !slices.ContainsFunc(a.tags, func(t *huma.Tag) bool { return t.Name == s.Tag }) {
+		a.tags = append(a.tags, &huma.Tag{Name: s.Tag, Description: s.Description})
+	}
 	return &Group{api: a, system: s}
 }
 

@@ -143,6 +143,8 @@ func planFor(t reflect.Type, ignoreUnknown bool) readFunc {
 		return readRaw
 	case t == numberType:
 		return readNumber
+	case isRaw(t):
+		return readPassed(planFor(t.Field(0).Type, true))
 	case isOpt(t):
 		return readOpt(planFor(t.Field(2).Type, ignoreUnknown))
 	}

@@ -76,8 +76,30 @@ func document[I, O any](g *Group, op Operation) {
 	g.api.doc.OpenAPI().OnAddOperation = []huma.AddOpFunc{func(_ *huma.OpenAPI, added *huma.Operation) { registered = added }}
 	huma.Register[I, O](g.api.doc, o, nil)
 	finish(registered, op)
+	if body, ok := input.FieldByName("Body"); ok && (g.system.IgnoreUnknown || isRaw(body.Type)) {
+		acceptUnknown(registry, body.Type)
+	}
 	nullObjects(registry, input, map[reflect.Type]bool{})
 	nullObjects(registry, reflect.TypeFor[O](), map[reflect.Type]bool{})
+}
+
+// acceptUnknown documents that the objects of a body may carry other fields.
+func acceptUnknown(registry huma.Registry, t reflect.Type) {
+	switch {
+	case isRaw(t):
+		t = t.Field(0).Type
+	case isOpt(t):
+		t = t.Field(2).Type
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	if ref := registry.Schema(t, true, ""); ref.Ref != "" {
+		registry.SchemaFromRef(ref.Ref).AdditionalProperties = true
+	}
+	for f := range t.Fields() {
+		acceptUnknown(registry, f.Type)
+	}
 }
 
 // nullObjects documents the fields with the tag `null:"object"`, whose object
@@ -170,6 +192,10 @@ func aliasOptions(registry huma.Registry, t reflect.Type, seen map[reflect.Type]
 		return
 	}
 	seen[t] = true
+	if isRaw(t) {
+		registry.RegisterTypeAlias(t, t.Field(0).Type)
+		t = t.Field(0).Type
+	}
 	if isOpt(t) {
 		registry.RegisterTypeAlias(t, t.Field(2).Type)
 		t = t.Field(2).Type

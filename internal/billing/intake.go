@@ -1,0 +1,47 @@
+package billing
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+
+	"emporium/internal/market"
+	"emporium/internal/platform/queue"
+)
+
+// Intake takes orders in: it puts each into the queue as a message, whether or
+// not anyone works them off.
+type Intake struct{ queue queue.Queue }
+
+// NewIntake makes an intake that publishes to a queue.
+func NewIntake(q queue.Queue) *Intake { return &Intake{q} }
+
+// Draft is an order as it was sent, with the values that were found in it.
+type Draft struct {
+	UserID, NumberOfItems, TotalAmount string
+
+	Body []byte // the message: compact, otherwise as it was sent
+}
+
+// PostOrder returns when the order is durably in the queue. It refuses as
+// Invalid what billing could never store, and as Unavailable when the queue
+// cannot take it; then nothing was sent.
+func (i *Intake) PostOrder(ctx context.Context, d Draft) error {
+	if _, err := check(d.UserID, d.NumberOfItems, d.TotalAmount); err != nil {
+		return err
+	}
+	return i.queue.Publish(ctx, QueueName, queue.Message{ID: messageID(ctx), Body: d.Body})
+}
+
+// messageID is the same for a repeat with the same key by the same caller, so
+// that billing stores it once, and otherwise new.
+func messageID(ctx context.Context) string {
+	k := market.OnceKeyOf(ctx)
+	if k == nil {
+		return rand.Text()
+	}
+	sum := sha256.Sum256([]byte(k.Operation + "\x00" + strconv.Itoa(len(k.Caller)) + "\x00" + k.Caller + k.Key))
+	return hex.EncodeToString(sum[:])
+}
