@@ -20,7 +20,7 @@ func open(t testing.TB, path string) *queue.SQLite {
 	q, err := queue.OpenSQLite(t.Context(), queue.SQLiteOptions{
 		Path:  path,
 		Lease: 400 * time.Millisecond,
-		Log:   slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		t.Fatal(err)
