@@ -25,6 +25,8 @@ type conn struct {
 
 	seen uint64 // which state of the database it read last
 	kept bool   // a transaction is open on that state
+
+	rests bool // not used for a while
 }
 
 // prepared is a statement on one connection.

@@ -231,3 +231,19 @@ func TestLogIsWorkedOff(t *testing.T) {
 		t.Errorf("the log holds %d MB after 38 MB were written", log.Size()>>20)
 	}
 }
+
+// TestRest closes readers that nobody uses, and opens them again.
+func TestRest(t *testing.T) {
+	b := openBook(t)
+	if err := b.Update(t.Context(), b.add(1)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := b.entries(t); got != "1" {
+			t.Errorf("entries %s", got)
+		}
+		if used, rested := b.Rest(), b.Rest(); used != 1 || rested != 0 {
+			t.Errorf("%d open after use, %d after a rest", used, rested)
+		}
+	}
+}
