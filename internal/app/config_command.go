@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -60,7 +59,7 @@ func checkSettings(flags []string) (faults []string) {
 		}
 	}()
 	args := []string{}
-	for _, flag := range flags {
+	for _, flag := range joinValues(flags) {
 		if err := parseSettings(flag); err != nil {
 			faults = append(faults, err.Error())
 			continue
@@ -85,6 +84,19 @@ func checkSettings(flags []string) (faults []string) {
 	return faults
 }
 
+// joinValues puts each flag and its value together again: the parser hands on
+// --flag=value as two words.
+func joinValues(words []string) (flags []string) {
+	for _, word := range words {
+		if n := len(flags); n > 0 && !strings.HasPrefix(word, "-") && !strings.Contains(flags[n-1], "=") {
+			flags[n-1] += "=" + word
+			continue
+		}
+		flags = append(flags, word)
+	}
+	return flags
+}
+
 func parseSettings(args ...string) error {
 	var c struct {
 		Serve serveCommand `cmd:""`
@@ -94,10 +106,6 @@ func parseSettings(args ...string) error {
 		return err
 	}
 	_, err = parser.Parse(append([]string{"serve"}, args...))
-	var parse *kong.ParseError
-	if errors.As(err, &parse) {
-		return errors.New(parse.Error())
-	}
 	return err
 }
 
@@ -105,32 +113,11 @@ func parseSettings(args ...string) error {
 func settingNames(t reflect.Type, envPrefix, flagPrefix string) map[string]string {
 	names := map[string]string{}
 	for f := range t.Fields() {
-		env, flag := f.Tag.Get("env"), f.Tag.Get("name")
 		if _, embedded := f.Tag.Lookup("embed"); embedded {
-			for k, v := range settingNames(f.Type, envPrefix+f.Tag.Get("envprefix"), flagPrefix+f.Tag.Get("prefix")) {
-				names[k] = v
-			}
-			continue
+			maps.Copy(names, settingNames(f.Type, envPrefix+f.Tag.Get("envprefix"), flagPrefix+f.Tag.Get("prefix")))
+		} else if env := f.Tag.Get("env"); env != "" {
+			names[envPrefix+env] = flagOf(f, flagPrefix)
 		}
-		if env == "" {
-			continue
-		}
-		if flag == "" {
-			flag = kebab(f.Name)
-		}
-		names[envPrefix+env] = "--" + flagPrefix + flag
 	}
 	return names
-}
-
-// kebab is how a field's name is spelled as a flag.
-func kebab(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte('-')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToLower(b.String())
 }
