@@ -39,6 +39,7 @@ var (
 	WriteProperty   = Access{SignedIn, SignedIn, "The owner; in protected mode staff too."}
 	WriteTypes      = Access{SignedIn, Staff, "Signed in; in protected mode staff."}
 	SignUp          = Access{Anyone, Anyone, "Anyone."}
+	ReadKeys        = Access{Anyone, Anyone, "Anyone."}
 	ReadAccounts    = Access{Anyone, SignedIn, "Anyone in open mode; in protected mode oneself or staff."}
 	WriteAccount    = Access{SignedIn, SignedIn, "Oneself; in protected mode staff too."}
 	RecentPurchases = Access{Anyone, SignedIn, "Anyone in open mode; in protected mode signed in."}
