@@ -121,7 +121,7 @@ func (c *Client) fetch(ctx context.Context) (map[string]ed25519.PublicKey, error
 	if err != nil {
 		return nil, err
 	}
-	httpapi.PassOn(ctx, request)
+	httpapi.PassOn(ctx, request.Header)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of tokens: %w", err)

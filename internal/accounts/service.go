@@ -13,16 +13,17 @@ import (
 
 	"emporium/internal/market"
 	"emporium/internal/platform/database"
+	"emporium/internal/platform/events"
 )
 
 // DefaultTokenLife is how long one stays signed in where nothing else is set.
 const DefaultTokenLife = 24 * time.Hour
 
-// Options say what the accounts need and what their tokens are like. DB, Tell and
-// Now are required.
+// Options say what the accounts need and what their tokens are like. DB,
+// Outbox and Now are required.
 type Options struct {
 	DB        *database.DB
-	Tell      func(*database.Tx, market.Event) error // puts an event into the outbox of DB, within a change
+	Outbox    *events.Outbox // of DB
 	Now       func() time.Time
 	Random    io.Reader          // for keys, salts and token ids, read by many at once; crypto/rand when nil
 	Argon     Argon              // what hashing a password costs; DefaultArgon when zero
@@ -103,7 +104,7 @@ func (s *Service) openKeys(ctx context.Context) (keyring, error) {
 	}
 	now := market.At(s.options.Now())
 	var seeds [][]byte
-	err = s.options.DB.Update(ctx, func(tx *database.Tx) error {
+	err = s.options.DB.Update(ctx, func(tx *database.Tx) error { //nolint:contextcheck // a change never sees its caller's context
 		if err := s.store.insertFirstKey(tx, fresh, now); err != nil {
 			return err
 		}
@@ -221,7 +222,7 @@ func (s *Service) DeleteAccount(ctx context.Context, id market.UserID, match mar
 		if err := s.store.deleteAccount(tx, a); err != nil {
 			return err
 		}
-		return s.options.Tell(tx, gone)
+		return s.options.Outbox.Add(tx, gone)
 	})
 	if err == nil {
 		s.verifier.seen.forget(id)

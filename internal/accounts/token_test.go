@@ -20,6 +20,7 @@ import (
 	"emporium/internal/accounts"
 	"emporium/internal/market"
 	"emporium/internal/platform/database/dbtest"
+	"emporium/internal/platform/events"
 	"emporium/internal/platform/httpapi"
 	"emporium/internal/platform/httpapi/apitest"
 )
@@ -163,10 +164,14 @@ func TestDeletedAccount(t *testing.T) {
 // one key, which a later start has too.
 func TestTwoStarts(t *testing.T) {
 	db := dbtest.Open(t, "accounts", accounts.Migrations())
+	outbox, err := events.NewOutbox(db, newClock().Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	services := make(chan *accounts.Service, 8)
 	for range cap(services) {
 		go func() {
-			s, err := accounts.New(context.Background(), accounts.Options{DB: db, Now: newClock().Now, Argon: cheap})
+			s, err := accounts.New(context.Background(), accounts.Options{DB: db, Outbox: outbox, Now: newClock().Now, Argon: cheap})
 			if err != nil {
 				t.Error(err)
 			}
