@@ -28,6 +28,26 @@ func (t Time) AppendText(b []byte) ([]byte, error) {
 	return t.UTC().AppendFormat(b, TimeLayout), nil
 }
 
+// MarshalJSON writes the text in quotes. Without it, that of time.Time would be
+// promoted, which drops the zeros at the end.
+func (t Time) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, len(TimeLayout)+2)
+	b = append(b, '"')
+	b = t.UTC().AppendFormat(b, TimeLayout)
+	return append(b, '"'), nil
+}
+
+// UnmarshalJSON reads any RFC 3339 instant in quotes; null changes nothing.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return fmt.Errorf("%s is not an RFC 3339 time", b)
+	}
+	return t.UnmarshalText(b[1 : len(b)-1])
+}
+
 // UnmarshalText reads any RFC 3339 instant and cuts it to milliseconds.
 func (t *Time) UnmarshalText(b []byte) error {
 	parsed, err := time.Parse(time.RFC3339Nano, string(b))
