@@ -79,8 +79,8 @@ func document[I, O any](g *Group, op Operation) {
 	if body, ok := input.FieldByName("Body"); ok && (g.system.IgnoreUnknown || isRaw(body.Type)) {
 		acceptUnknown(registry, body.Type)
 	}
-	nullObjects(registry, input, map[reflect.Type]bool{})
-	nullObjects(registry, reflect.TypeFor[O](), map[reflect.Type]bool{})
+	nulls(registry, input, map[reflect.Type]bool{})
+	nulls(registry, reflect.TypeFor[O](), map[reflect.Type]bool{})
 }
 
 // acceptUnknown documents that the objects of a body may carry other fields.
@@ -102,9 +102,10 @@ func acceptUnknown(registry huma.Registry, t reflect.Type) {
 	}
 }
 
-// nullObjects documents the fields with the tag `null:"object"`, whose object
-// may be null: huma knows that of scalars alone.
-func nullObjects(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
+// nulls documents where null may stand for an object (by the tag
+// `null:"object"`) or for one of several types: huma knows that of plain scalars
+// alone.
+func nulls(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
@@ -117,14 +118,17 @@ func nullObjects(registry huma.Registry, t reflect.Type, seen map[reflect.Type]b
 	seen[t] = true
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Tag.Get("null") == "object" {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
 			s := registry.SchemaFromRef(registry.Schema(t, true, "").Ref)
-			if field := s.Properties[name]; field.AnyOf == nil {
+			switch field := s.Properties[name]; {
+			case f.Tag.Get("null") == "object" && field.AnyOf == nil:
 				s.Properties[name] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: field.Ref}, {Type: "null"}}, Description: field.Description}
+			case field != nil && field.Nullable && field.AnyOf != nil:
+				field.Nullable = false
+				field.AnyOf = append(field.AnyOf, &huma.Schema{Type: "null"})
 			}
 		}
-		nullObjects(registry, f.Type, seen)
+		nulls(registry, f.Type, seen)
 	}
 }
 

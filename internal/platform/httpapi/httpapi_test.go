@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ type shape struct {
 type thingBody struct {
 	Name  string                     `json:"name" minLength:"1"`
 	Note  market.Opt[string]         `json:"note,omitzero" nullable:"true"`
-	Count market.Opt[httpapi.Int]    `json:"count,omitzero"`
+	Count market.Opt[httpapi.Int]    `json:"count,omitzero" nullable:"true"`
 	Price market.Opt[httpapi.Number] `json:"price,omitzero"`
 	Shape market.Opt[shape]          `json:"shape,omitzero" null:"object"`
 	Extra jsontext.Value             `json:"extra,omitzero"`
@@ -280,6 +281,9 @@ func TestDocument(t *testing.T) {
 		if !strings.Contains(string(doc.JSON), want) {
 			t.Errorf("no %s in\n%s", want, doc.JSON)
 		}
+	}
+	if regexp.MustCompile(`"type": \[\s*""`).Match(doc.JSON) {
+		t.Error("a number that may be null has a type without a name")
 	}
 	if strings.Contains(string(doc.JSON), `"422"`) {
 		t.Error("422 is documented, and never answered")

@@ -24,8 +24,26 @@ type keyed[T any] struct {
 
 // RegisterList declares an operation that answers an array, streamed.
 func RegisterList[I, T any](g *Group, op Operation, handle func(context.Context, *I) (*List[T], error)) {
+	registerList[I, T](g, op, handle, func(buf *bytes.Buffer, item T) error { return marshal(buf, &item) })
+}
+
+// Appender is a member of a list whose JSON was made before. It appends one whole
+// value.
+type Appender interface{ AppendJSON(b []byte) []byte }
+
+// RegisterEncoded is [RegisterList] for members that are JSON already. T
+// documents them.
+func RegisterEncoded[I, T any, M Appender](g *Group, op Operation, handle func(context.Context, *I) (*List[M], error)) {
+	registerList[I, T](g, op, handle, func(buf *bytes.Buffer, item M) error {
+		_, err := buf.Write(item.AppendJSON(buf.AvailableBuffer()))
+		return err
+	})
+}
+
+// registerList documents members as D and writes each with member.
+func registerList[I, D, T any](g *Group, op Operation, handle func(context.Context, *I) (*List[T], error), member func(*bytes.Buffer, T) error) {
 	op = op.checked()
-	document[I, listed[T]](g, op)
+	document[I, listed[D]](g, op)
 	read := newInputReader[I](g, op)
 	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {
 		in, ctx, err := read(w, r)
@@ -36,9 +54,7 @@ func RegisterList[I, T any](g *Group, op Operation, handle func(context.Context,
 		if err != nil {
 			return err
 		}
-		return stream(w, r, brackets{'[', ']'}, list.Page, list.ID, list.Items, func(buf *bytes.Buffer, item T) error {
-			return marshal(buf, &item)
-		})
+		return stream(w, r, brackets{'[', ']'}, list.Page, list.ID, list.Items, member)
 	})
 }
 

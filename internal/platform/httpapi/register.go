@@ -37,6 +37,18 @@ type Encoded[T any] struct {
 // NewEncoded answers with JSON as it is.
 func NewEncoded[T any](json []byte) *Encoded[T] { return &Encoded[T]{json: json} }
 
+// EncodedThing is a [Thing] whose JSON was made before.
+type EncodedThing[T any] struct {
+	ETag string `header:"ETag" doc:"The version of what is shown, for If-None-Match and If-Match." example:"\"3\""`
+	Body T      // for the document alone
+	json []byte
+}
+
+// NewEncodedThing answers with JSON as it is.
+func NewEncodedThing[T any](etag string, json []byte) *EncodedThing[T] {
+	return &EncodedThing[T]{ETag: etag, json: json}
+}
+
 // encoded marks a body that is JSON already.
 type encoded []byte
 
@@ -53,10 +65,13 @@ func (t *Thing[T]) parts() (location, etag string, body any)   { return "", t.ET
 func (c *Created[T]) parts() (location, etag string, body any) { return c.Location, c.ETag, &c.Body }
 func (p *Plain[T]) parts() (location, etag string, body any)   { return "", "", &p.Body }
 func (e *Encoded[T]) parts() (location, etag string, body any) { return "", "", encoded(e.json) }
-func (*Nothing) parts() (location, etag string, body any)      { return "", "", nil }
+func (e *EncodedThing[T]) parts() (location, etag string, body any) {
+	return "", e.ETag, encoded(e.json)
+}
+func (*Nothing) parts() (location, etag string, body any) { return "", "", nil }
 
-// Register declares an operation whose answer is a [Thing], [Created], [Plain],
-// [Encoded] or [Nothing]. It panics when the declaration is incomplete.
+// Register declares an operation whose answer is a [Thing], [Created], [Plain], [Encoded],
+// [EncodedThing] or [Nothing]. It panics when the declaration is incomplete.
 func Register[I any, O any, P interface {
 	*O
 	answer
