@@ -77,7 +77,7 @@ func (d *Data) coupon(r *rand.Rand, m merchant, s *Store) Coupon {
 	if chance(r, 7) {
 		until = from.Add(-time.Duration(1+r.IntN(30)) * day)
 	}
-	code := strings.ToUpper(letters(m.name, 4)) + worth + "-" + randomCode(r)
+	code := strings.ToUpper(letters(m.name)) + worth + "-" + randomCode(r)
 	c := Coupon{
 		Category: &m.trade, Merchant: &m.name, Title: &title, Code: &code, Store: s,
 		Description: new(terms + " Show this code at " + m.name + " in " + *s.City + "."),
@@ -119,11 +119,11 @@ func offer(r *rand.Rand, t trade) (title, terms, worth string) {
 	}
 }
 
-// letters gives the first n letters from A to Z of a name.
-func letters(name string, n int) string {
+// letters gives the first four letters from A to Z of a name.
+func letters(name string) string {
 	var out []rune
 	for _, c := range name {
-		if len(out) < n && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+		if len(out) < 4 && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
 			out = append(out, c)
 		}
 	}

@@ -35,11 +35,6 @@ func (d *Data) random(subject string) *rand.Rand {
 	return rand.New(rand.NewPCG(d.seed, h.Sum64()))
 }
 
-// before is a moment of the last days, to the second, spread evenly.
-func (d *Data) before(r *rand.Rand, days int) time.Time {
-	return d.now.Add(-time.Duration(r.IntN(days*24*60*60)) * time.Second)
-}
-
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 // chance is true in so many of a hundred cases.

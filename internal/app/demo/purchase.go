@@ -58,9 +58,10 @@ func (d *Data) Purchases() iter.Seq[Purchase] {
 // evening is a moment of the days for which there are purchases; every other one
 // that would be at night or in the morning is drawn again.
 func (d *Data) evening(r *rand.Rand) time.Time {
-	at := d.before(r, purchaseDays)
+	const span = purchaseDays * 24 * time.Hour
+	at := d.now.Add(-time.Duration(r.Int64N(int64(span))))
 	if at.Hour() < 16 && chance(r, 50) {
-		at = d.before(r, purchaseDays)
+		at = d.now.Add(-time.Duration(r.Int64N(int64(span))))
 	}
-	return at.Add(-time.Duration(r.IntN(1000)) * time.Millisecond)
+	return at
 }

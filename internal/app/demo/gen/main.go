@@ -90,7 +90,7 @@ func (s source) row() ([]string, error) {
 	case nil:
 		return nil, nil
 	}
-	if front, last, _ := cutLast(title, ", "); last == "The" {
+	if front, found := strings.CutSuffix(title, ", The"); found {
 		title = "The " + front
 	}
 	day, err := time.Parse("Jan 02 2006", s.Released)
@@ -129,13 +129,6 @@ func mend(s string) string {
 		return s
 	}
 	return mended
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 func pack(rows [][]string) ([]byte, error) {
