@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -126,7 +127,7 @@ func TestListShowsWhatGetShows(t *testing.T) {
 	service := newService(t)
 	add(t, service, whole)
 	add(t, service, coupons.Draft{})
-	add(t, service, coupons.Draft{Title: market.Some("<b> & \u2028 \"𝄞\" \\ \x7f\t"), Store: market.Some(coupons.Store{Lat: new(-0.0), Long: new(1e-6)})})
+	add(t, service, coupons.Draft{Title: market.Some("<b> & \u2028 \"𝄞\" \\ \x7f\t"), Store: market.Some(coupons.Store{Lat: new(math.Copysign(0, -1)), Long: new(1e-6)})})
 	api := newOn(t, service)
 	for _, change := range []string{"", `{"title":"{\"id\":0,"}`, `{"store":{"lat":12.5}}`, `{"store":null,"expire_at":"9999-12-31T23:59:59.0Z"}`} {
 		want := "["
@@ -213,6 +214,7 @@ func BenchmarkListTwenty(b *testing.B) { benchmark(b, "/coupons") }
 func BenchmarkGet(b *testing.B)        { benchmark(b, "/coupons/7") }
 
 func benchmark(b *testing.B, path string) {
+	b.Helper()
 	service := newService(b)
 	for range 20 {
 		add(b, service, whole)
@@ -220,6 +222,6 @@ func benchmark(b *testing.B, path string) {
 	api := newOn(b, service)
 	b.ReportAllocs()
 	for b.Loop() {
-		api.ServeHTTP(discard{httptest.NewRecorder()}, httptest.NewRequest("GET", path, nil))
+		api.ServeHTTP(discard{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, path, nil))
 	}
 }
