@@ -85,6 +85,7 @@ type Operation struct {
 	Access      Access
 	Status      int   // of success; 200 when 0
 	Errors      []int // statuses beyond those that every operation of its shape has
+	TextErrors  []int // of these, those whose body may be a [TextError]
 	Once        bool  // it creates: takes an Idempotency-Key
 	MaxBody     int64 // bytes; 1 MiB when 0
 	Example     any   // a body to send

@@ -145,6 +145,9 @@ func finish(o *huma.Operation, op Operation) {
 	if o.RequestBody != nil && op.Example != nil {
 		o.RequestBody.Content["application/json"].Example = op.Example
 	}
+	for _, status := range op.TextErrors {
+		o.Responses[strconv.Itoa(status)].Content["text/plain"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 	success := o.Responses[strconv.Itoa(o.DefaultStatus)]
 	if op.Answer != nil && success.Content["application/json"] != nil {
 		success.Content["application/json"].Example = op.Answer
@@ -154,6 +157,7 @@ func finish(o *huma.Operation, op Operation) {
 // errors are the statuses that an operation of this shape can answer with.
 func (op Operation) errors(input reflect.Type) []int {
 	list := append([]int{http.StatusServiceUnavailable}, op.Errors...)
+	list = append(list, op.TextErrors...)
 	plan := planInput(input, true)
 	if len(plan.path)+len(plan.query) > 0 {
 		list = append(list, http.StatusBadRequest)
