@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type SQLite struct {
 	o     SQLiteOptions
 	db    *database.DB
 	store *store
+	users users
 	ctx   context.Context // ends with Close
 	end   context.CancelFunc
 
@@ -55,17 +57,38 @@ func OpenSQLite(ctx context.Context, o SQLiteOptions) (*SQLite, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	db, err := database.Open(ctx, database.Options{Path: o.Path, Name: "queue", Migrations: tables, Now: o.Now, Log: o.Log, Shared: true})
+	users, alone, err := countUsers(o.Path + ".users")
 	if err != nil {
 		return nil, err
 	}
-	statements, err := newStore(db)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare the queue: %w", err), db.Close())
-	}
-	q := &SQLite{o: o, db: db, store: statements, waiting: map[chan struct{}]queueID{}}
+	q := &SQLite{o: o, users: users, waiting: map[chan struct{}]queueID{}}
 	q.ctx, q.end = context.WithCancel(context.WithoutCancel(ctx))
+	if err := q.open(ctx, alone); err != nil {
+		return nil, errors.Join(err, q.Close())
+	}
 	return q, nil
+}
+
+func (q *SQLite) open(ctx context.Context, alone bool) (err error) {
+	q.db, err = database.Open(ctx, database.Options{
+		Path: q.o.Path, Name: "queue", Migrations: tables, Now: q.o.Now, Log: q.o.Log, Shared: true,
+	})
+	if err != nil {
+		return err
+	}
+	if q.store, err = newStore(q.db); err != nil {
+		return fmt.Errorf("prepare the queue: %w", err)
+	}
+	if alone {
+		err = q.db.Update(ctx, func(tx *database.Tx) error {
+			_, err := tx.Exec(q.store.expire, market.At(q.o.Now()))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("take back what consumers held that are gone: %w", err)
+		}
+	}
+	return q.users.settle()
 }
 
 // Close ends every Consume; see [Queue].
@@ -74,7 +97,14 @@ func (q *SQLite) Close() error {
 	q.end()
 	q.mu.Unlock()
 	q.watchers.Wait()
-	return q.db.Close()
+	var err error
+	if q.db != nil {
+		err = q.db.Close()
+	}
+	if again := q.users.close(); !errors.Is(again, os.ErrClosed) {
+		err = errors.Join(err, again)
+	}
+	return err
 }
 
 // Ready says whether the file answers.

@@ -19,8 +19,8 @@ type queueID int64
 
 // store is the SQL of the queue's file.
 type store struct {
-	addQueue, findQueue, add, read, peek, published, depth    *database.Stmt
-	takenTo, ready, take, overdue, drop, lease, extend, clear *database.Stmt
+	addQueue, findQueue, add, read, peek, published, depth            *database.Stmt
+	takenTo, ready, take, overdue, drop, lease, extend, expire, clear *database.Stmt
 }
 
 func newStore(db *database.DB) (*store, error) {
@@ -47,6 +47,7 @@ func newStore(db *database.DB) (*store, error) {
 		lease: db.Prepare(`INSERT INTO lease (queue_id, first, last, due, tries, first_error)
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`),
 		extend: db.Prepare(`UPDATE lease SET due = $2 WHERE id = $1`),
+		expire: db.Prepare(`UPDATE lease SET due = $1 WHERE due > $1`),
 		clear:  db.Prepare(`DELETE FROM message INDEXED BY message_queue WHERE queue_id = $1 AND id BETWEEN $2 AND $3`),
 	}
 	return s, db.PrepareErr()

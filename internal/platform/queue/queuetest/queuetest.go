@@ -47,6 +47,7 @@ func Run(t *testing.T, features Features, fresh func(t testing.TB) Place) {
 		{"a rejected message is a dead letter and blocks nothing", rejected},
 		{"a message that can never be handled is found in its batch", isolated},
 		{"a message that keeps failing is given up", givenUp},
+		{"a new consumer knows of earlier tries", triesKept},
 		{"an outage uses up no tries", outage},
 		{"an outage that only the consumer can see uses up no tries", unseenOutage},
 		{"a panic is a failure", panics},
@@ -410,6 +411,32 @@ func givenUp(t *testing.T, b *bench) {
 	d := b.letters(1)["2"]
 	if d == nil || !strings.Contains(d.Headers[queue.HeaderReason], "failure 3") ||
 		d.Headers[queue.HeaderFirstError] != "failure 1" || d.Headers[queue.HeaderTries] != "3" {
+		t.Errorf("the dead letter: %+v", d)
+	}
+}
+
+func triesKept(t *testing.T, b *bench) {
+	if !b.KeepsTries {
+		return
+	}
+	b.publish(numbered(1)...)
+	failed := make(chan struct{})
+	o := options()
+	o.Backoff = 20 * soon
+	stop := b.consume(b.q, o, func(context.Context, []*queue.Delivery) error {
+		close(failed)
+		return errors.New("the first failure")
+	})
+	<-failed
+	stop()
+	defer b.consume(b.q, o, func(_ context.Context, batch []*queue.Delivery) error {
+		if batch[0].Tries != 1 {
+			t.Errorf("%d tries are known of", batch[0].Tries)
+		}
+		return queue.Never(errors.New("the second failure"))
+	})()
+	d := b.letters(1)["0"]
+	if d == nil || d.Headers[queue.HeaderFirstError] != "the first failure" || d.Headers[queue.HeaderReason] != "the second failure" {
 		t.Errorf("the dead letter: %+v", d)
 	}
 }
