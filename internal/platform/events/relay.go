@@ -44,9 +44,10 @@ func (r *Relay) Run(ctx context.Context) error {
 	for {
 		moved, err := r.move(ctx)
 		wait := r.o.Poll
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err != nil:
 			r.o.Log.WarnContext(ctx, "cannot move events for now", "service", r.o.Service, "error", err)
 			wait, pause = pause, min(2*pause, longest)
@@ -74,7 +75,7 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) move(ctx context.Context) (int, error) {
 	outbox := r.o.Outbox
 	var entries []entry
-	err := outbox.db.Update(ctx, func(tx *database.Tx) (err error) {
+	err := outbox.db.Update(ctx, func(tx *database.Tx) (err error) { //nolint:contextcheck // a change has its own
 		entries, err = outbox.oldest(tx, relayBatch)
 		return err
 	})

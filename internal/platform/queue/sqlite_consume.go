@@ -29,11 +29,11 @@ type consumer struct {
 func (q *SQLite) Consume(ctx context.Context, o ConsumeOptions, handle Handler) error {
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(q.ctx, cancel)()
+	defer context.AfterFunc(q.ctx, cancel)() //nolint:contextcheck // Close ends it, too
 
 	c := &consumer{SQLite: q, woken: make(chan struct{}, 1)}
 	c.work = newWork(o, handle, func(text string, err error, batch int) {
-		q.o.Log.Warn(text, "queue", o.Queue, "messages", batch, "error", err)
+		q.o.Log.WarnContext(ctx, "consuming is held up", "queue", o.Queue, "what", text, "messages", batch, "error", err)
 	})
 	for failures := 0; stop.Err() == nil; failures++ {
 		var err error
@@ -146,7 +146,7 @@ func (c *consumer) turn(before *settlement, claim bool) (held *holding, err erro
 func (c *consumer) process(stop context.Context, h *holding) *settlement {
 	ctx, lose := context.WithCancelCause(context.WithoutCancel(stop))
 	defer lose(nil)
-	defer context.AfterFunc(c.ctx, func() { lose(ErrClosed) })()
+	defer context.AfterFunc(c.ctx, func() { lose(ErrClosed) })() //nolint:contextcheck // Close ends it, too
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -193,7 +193,7 @@ func (c *consumer) read(ctx context.Context, h *holding) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what went wrong is in Err
 	for bytes := 0; rows.Next(); {
 		if bytes > batchBytes || len(h.ids) == c.Batch {
 			return nil

@@ -11,15 +11,19 @@ import (
 )
 
 func place(t testing.TB) queuetest.Place {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "queue.db")
-	return func(t testing.TB) queue.Queue { return open(t, path) }
+	return func(t testing.TB) queue.Queue {
+		t.Helper()
+		return open(t, path)
+	}
 }
 
 func open(t testing.TB, path string) *queue.SQLite {
 	t.Helper()
 	q, err := queue.OpenSQLite(t.Context(), queue.SQLiteOptions{
 		Path:  path,
-		Lease: 400 * time.Millisecond,
+		Lease: 2 * time.Second,
 		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -118,9 +119,7 @@ func (w *work) again(d *Delivery) time.Duration {
 func deadLetter(d *Delivery, at time.Time) Message {
 	m := d.Message
 	m.Headers = map[string]string{}
-	for k, v := range d.Headers {
-		m.Headers[k] = v
-	}
+	maps.Copy(m.Headers, d.Headers)
 	m.Headers[HeaderReason] = d.reason
 	m.Headers[HeaderFirstError] = cmp.Or(d.firstError, d.reason)
 	m.Headers[HeaderTries] = strconv.Itoa(d.Tries)
