@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	jsonexp "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"emporium/internal/market"
@@ -296,4 +298,27 @@ func TestDocument(t *testing.T) {
 func front(api *httpapi.API) http.Handler {
 	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
 	return httpapi.Front(api, httpapi.FrontOptions{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+}
+
+// TestEither holds the two shapes of a member, as the server writes them and as
+// the document's examples do.
+func TestEither(t *testing.T) {
+	type either = httpapi.Either[[]string, []int]
+	for _, c := range []struct {
+		in   either
+		want string
+	}{
+		{either{First: &[]string{"a"}}, `["a"]`},
+		{either{Second: &[]int{1}}, `[1]`},
+		{either{Second: new([]int)}, `[]`},
+	} {
+		server, err := jsonexp.Marshal(c.in)
+		if err != nil || string(server) != c.want {
+			t.Errorf("the server writes %s, %v; want %s", server, err, c.want)
+		}
+		example, err := json.Marshal(c.in)
+		if err != nil || string(example) != c.want {
+			t.Errorf("an example is %s, %v; want %s", example, err, c.want)
+		}
+	}
 }

@@ -65,6 +65,17 @@ type Object[T any] struct {
 	Items iter.Seq2[Keyed[T], error]
 }
 
+// NewObject answers with the rows of a walk, each as show gives it.
+func NewObject[D, B any](page market.Page, rows iter.Seq2[D, error], show func(D) Keyed[B]) *Object[B] {
+	return &Object[B]{Page: page, Items: func(yield func(Keyed[B], error) bool) {
+		for row, err := range rows {
+			if !yield(show(row), err) {
+				return
+			}
+		}
+	}}
+}
+
 // RegisterObject declares an operation that answers an object keyed by id.
 func RegisterObject[I, T any](g *Group, op Operation, handle func(context.Context, *I) (*Object[T], error)) {
 	op = op.checked()
