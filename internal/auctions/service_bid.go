@@ -1,0 +1,125 @@
+package auctions
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"emporium/internal/market"
+	"emporium/internal/platform/database"
+)
+
+// Every change of a bid first takes the next place in its item's order. That
+// holds the item, so of two changes at once the second sees what the first did;
+// and the winner is chosen before the transaction ends.
+
+// Bid gives one bid; NotFound when there is none of that id.
+func (s *Service) Bid(ctx context.Context, id BidID) (Bid, error) {
+	return s.store.selectBid(ctx, id)
+}
+
+// Bids walks all bids in id order.
+func (s *Service) Bids(ctx context.Context, page market.Page) iter.Seq2[Bid, error] {
+	return market.Chunks(page, func(b Bid) int64 { return int64(b.ID) }, func(after int64, limit int) ([]Bid, error) {
+		return s.store.selectBids(ctx, BidID(after), limit)
+	})
+}
+
+// PlaceBid records a bid. One that does not win is recorded all the same.
+func (s *Service) PlaceBid(ctx context.Context, n NewBid) (Bid, error) {
+	place := s.placing(n)
+	return database.Once(ctx, s.db, place)
+}
+
+// PlaceBids records many bids, in their order, in one transaction: all of them,
+// or none.
+func (s *Service) PlaceBids(ctx context.Context, all []NewBid) ([]Bid, error) {
+	return addAll(ctx, s, all, func(NewBid) error { return nil }, func(tx *database.Tx, n NewBid) (Bid, error) {
+		return s.placing(n)(tx)
+	})
+}
+
+// placing gives the change that records a bid.
+func (s *Service) placing(n NewBid) func(tx *database.Tx) (Bid, error) {
+	var judged faults
+	bid := Bid{Item: itemID(n.Item), User: userID(n.User), Value: judged.value(n.Value), Placed: market.At(s.now())}
+	return func(tx *database.Tx) (Bid, error) {
+		f, b := judged, bid
+		var err error
+		if b.Seq, err = s.store.nextSeq(tx, b.Item); errors.Is(err, database.ErrNoRows) {
+			f.unknownItem(n.Item)
+		} else if err != nil {
+			return Bid{}, err
+		}
+		if known, err := s.store.knowsUser(tx, b.User); err != nil {
+			return Bid{}, err
+		} else if !known {
+			f.unknownUser(n.User)
+		}
+		if err := f.err(); err != nil {
+			return Bid{}, err
+		}
+		if b, err = s.store.insertBid(tx, b); err != nil {
+			return Bid{}, err
+		}
+		return b, s.store.chooseWinner(tx, b.Item)
+	}
+}
+
+// ChangeBid changes the value or the user of a bid. A new value counts as bid
+// now: among equal ones it is the last.
+func (s *Service) ChangeBid(ctx context.Context, id BidID, c BidChange, match market.IfMatch) (Bid, error) {
+	var changed Bid
+	now := market.At(s.now())
+	err := s.db.Update(ctx, func(tx *database.Tx) error {
+		b, err := s.store.selectBidForUpdate(tx, id)
+		if err != nil {
+			return err
+		}
+		var f faults
+		changed = c.apply(b, &f)
+		if known, err := s.store.knowsUser(tx, changed.User); err != nil {
+			return err
+		} else if !known {
+			f.unknownUser(c.User.Value)
+		}
+		if err := f.err(); err != nil {
+			return err
+		}
+		if err := match.Check(b.Version); err != nil || changed == b {
+			return err
+		}
+		seq, err := s.store.nextSeq(tx, b.Item)
+		if err != nil {
+			return err
+		}
+		if changed.Value != b.Value {
+			changed.Seq, changed.Placed = seq, now
+		}
+		if changed, err = s.store.updateBid(tx, changed); err != nil {
+			return err
+		}
+		return s.store.chooseWinner(tx, b.Item)
+	})
+	return changed, err
+}
+
+// RemoveBid takes a bid back.
+func (s *Service) RemoveBid(ctx context.Context, id BidID, match market.IfMatch) error {
+	return s.db.Update(ctx, func(tx *database.Tx) error {
+		b, err := s.store.selectBidForUpdate(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := match.Check(b.Version); err != nil {
+			return err
+		}
+		if _, err := s.store.nextSeq(tx, b.Item); err != nil {
+			return err
+		}
+		if err := s.store.deleteBid(tx, b); err != nil {
+			return err
+		}
+		return s.store.chooseWinner(tx, b.Item)
+	})
+}

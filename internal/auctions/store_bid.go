@@ -1,0 +1,84 @@
+package auctions
+
+import (
+	"context"
+
+	"emporium/internal/platform/database"
+)
+
+const bidColumns = `id, item_id, bidder_id, value_cents, seq, placed_at, version`
+
+type bidStatements struct {
+	get, list, ofItem, next, insert, update, del, choose *database.Stmt
+}
+
+func prepareBids(db *database.DB) bidStatements {
+	return bidStatements{
+		get:    db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
+		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
+		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
+		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at) VALUES ($1, $2, $3, $4, $5)
+			RETURNING ` + bidColumns),
+		update: db.Prepare(`UPDATE bids SET bidder_id = $1, value_cents = $2, seq = $3, placed_at = $4, version = version + 1
+			WHERE id = $5 AND version = $6 RETURNING ` + bidColumns),
+		del: db.Prepare(`DELETE FROM bids WHERE id = $1 AND version = $2`),
+		choose: db.Prepare(`UPDATE items SET winning_bid_id =
+				(SELECT id FROM bids WHERE item_id = $1 ORDER BY value_cents DESC, seq LIMIT 1)
+			WHERE id = $1`),
+	}
+}
+
+func scanBid(row database.Row) (b Bid, err error) {
+	err = row.Scan(&b.ID, &b.Item, &b.User, &b.Value, &b.Seq, &b.Placed, &b.Version)
+	return b, err
+}
+
+func (s *store) selectBid(ctx context.Context, id BidID) (Bid, error) {
+	b, err := scanBid(s.bids.get.QueryRow(ctx, id))
+	return b, orRefuse(err, func() error { return noBid(id.String()) })
+}
+
+// selectBidForUpdate reads a bid within a change.
+func (s *store) selectBidForUpdate(tx *database.Tx, id BidID) (Bid, error) {
+	b, err := scanBid(tx.QueryRow(s.bids.get, id))
+	return b, orRefuse(err, func() error { return noBid(id.String()) })
+}
+
+func (s *store) selectBids(ctx context.Context, after BidID, limit int) ([]Bid, error) {
+	rows, err := s.bids.list.Query(ctx, after, limit)
+	return database.All(rows, err, scanBid)
+}
+
+// selectBidsOf reads the bids of an item within a change, in id order.
+func (s *store) selectBidsOf(tx *database.Tx, id ItemID) ([]Bid, error) {
+	rows, err := tx.Query(s.bids.ofItem, id)
+	return database.All(rows, err, scanBid)
+}
+
+// nextSeq holds an item for a change of its bids and gives the next place in
+// their order; ErrNoRows when there is no such item.
+func (s *store) nextSeq(tx *database.Tx, id ItemID) (seq int64, err error) {
+	err = tx.QueryRow(s.bids.next, id).Scan(&seq)
+	return seq, err
+}
+
+func (s *store) insertBid(tx *database.Tx, b Bid) (Bid, error) {
+	return scanBid(tx.QueryRow(s.bids.insert, b.Item, b.User, b.Value, b.Seq, b.Placed))
+}
+
+func (s *store) updateBid(tx *database.Tx, b Bid) (Bid, error) {
+	return scanBid(tx.QueryRow(s.bids.update, b.User, b.Value, b.Seq, b.Placed, b.ID, b.Version))
+}
+
+func (s *store) deleteBid(tx *database.Tx, b Bid) error {
+	_, err := tx.Exec(s.bids.del, b.ID, b.Version)
+	return err
+}
+
+// chooseWinner names the first of an item's bids in the order that [Bid.Beats]
+// gives them.
+func (s *store) chooseWinner(tx *database.Tx, id ItemID) error {
+	_, err := tx.Exec(s.bids.choose, id)
+	return err
+}
