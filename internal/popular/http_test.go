@@ -34,6 +34,7 @@ func newShopAPI(t *testing.T, mode httpapi.Mode) (*shop, *apitest.API) {
 
 func TestRecentPurchasesOverHTTP(t *testing.T) {
 	newAPI := func(t *testing.T) *apitest.API {
+		t.Helper()
 		_, api := newShopAPI(t, httpapi.Open)
 		return api
 	}
