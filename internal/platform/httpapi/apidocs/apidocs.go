@@ -35,7 +35,7 @@ type Service struct {
 
 // Example is a GET that a visitor can follow.
 type Example struct {
-	Label string // "all coupons"
+	Label string // "all coupons"; nothing is shown where it is the path
 	Path  string // "/coupons"
 }
 

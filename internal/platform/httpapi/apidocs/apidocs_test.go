@@ -71,7 +71,7 @@ func openShop(t *testing.T) *shop {
 		defer s.mu.Unlock()
 		s.seen = append(s.seen, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `[{"name": "lamp", "note": null}]`)
+		fmt.Fprintf(w, `[{"name": "lamp %d", "note": null}]`, len(s.seen))
 	})
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
