@@ -133,6 +133,7 @@ func kindName(k jsontext.Kind) string {
 var (
 	valueType  = reflect.TypeFor[jsontext.Value]()
 	numberType = reflect.TypeFor[Number]()
+	scalarType = reflect.TypeFor[Scalar]()
 )
 
 // planFor makes the reader of a type. It panics on a type that it does not
@@ -143,6 +144,8 @@ func planFor(t reflect.Type, ignoreUnknown bool) readFunc {
 		return readRaw
 	case t == numberType:
 		return readNumber
+	case t == scalarType:
+		return readScalar
 	case isRaw(t):
 		return readPassed(planFor(t.Field(0).Type, true))
 	case isOpt(t):
@@ -322,6 +325,29 @@ func clip(s string) string {
 func readNumber(d *bodyReader, v reflect.Value, path string) error {
 	text, err := d.numberText(path)
 	v.SetString(text)
+	return err
+}
+
+func readScalar(d *bodyReader, v reflect.Value, path string) error {
+	kind := d.dec.PeekKind()
+	if kind != '0' && kind != '"' {
+		return d.wrongType(path, "a number or a string")
+	}
+	raw, err := d.dec.ReadValue()
+	if err != nil || kind == '0' {
+		v.SetString(string(raw))
+		return err
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return err
+	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		d.fault(path, "must not contain a null character")
+		return nil
+	}
+	quoted, err := jsontext.AppendQuote(nil, text) // however it was escaped
+	v.SetString(string(quoted))
 	return err
 }
 

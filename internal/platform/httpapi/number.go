@@ -35,6 +35,18 @@ type Float float64
 // Schema is a number, or a string that holds one.
 func (Float) Schema(huma.Registry) *huma.Schema { return numberOr(huma.TypeNumber) }
 
+// Scalar is a value under a key of the caller's own: the JSON of a number, as it
+// was sent, or of a string.
+type Scalar string
+
+// Schema is a number or a string.
+func (Scalar) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeNumber}, {Type: huma.TypeString}}}
+}
+
+// MarshalJSON writes the value as it is.
+func (s Scalar) MarshalJSON() ([]byte, error) { return []byte(s), nil }
+
 func numberOr(kind string) *huma.Schema {
 	return &huma.Schema{AnyOf: []*huma.Schema{{Type: kind}, {Type: huma.TypeString, Pattern: numberPattern}}}
 }
