@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -16,9 +18,9 @@ type request func(buf []byte, n uint64) []byte
 // load is what one run asks of a server: each connection sends its next request
 // as soon as the last one was answered.
 //
-// One thread waits on all connections with epoll, as wrk does: the generator
-// shares the machine with the server, and a goroutine per connection would take
-// as much of it as a bare handler does.
+// A thread for each processor waits on its share of the connections with epoll,
+// as wrk does: the generator shares the machine with the server, and a goroutine
+// per connection would take as much of it as a bare handler does.
 type load struct {
 	address     string
 	connections int
@@ -40,91 +42,120 @@ func (o outcome) rate() float64 { return float64(o.requests) / o.took.Seconds() 
 
 // client is one connection.
 type client struct {
-	fd   int
-	out  []byte
-	in   []byte // what has come of the answer
-	busy bool
+	fd  int
+	out []byte
+	in  []byte // what has come of the answer
 }
 
 const answerBytes = 256 << 10 // an answer is at most this long
 
 // run drives the server until the time is over, and waits for what is under way.
 func (l load) run() (outcome, error) {
+	count := min(runtime.NumCPU(), l.connections)
+	threads := make([]*thread, count)
+	start := time.Now()
+	var wait sync.WaitGroup
+	for i := range threads {
+		t := &thread{
+			load: l, connections: (l.connections + i) / count,
+			next: l.from + uint64(i), step: uint64(count),
+		}
+		threads[i] = t
+		wait.Go(func() { t.err = t.run(start.Add(l.duration)) })
+	}
+	wait.Wait()
+	done := outcome{took: time.Since(start)}
+	for _, t := range threads {
+		if t.err != nil {
+			return outcome{}, t.err
+		}
+		done.requests += t.requests
+		done.next = max(done.next, t.next)
+	}
+	return done, nil
+}
+
+// thread drives its share of the connections.
+type thread struct {
+	load
+	connections int
+	next, step  uint64 // the number of its next request; every thread has its own
+	requests    uint64
+	err         error
+}
+
+func (t *thread) run(end time.Time) error {
 	epoll, err := syscall.EpollCreate1(0)
 	if err != nil {
-		return outcome{}, err
+		return err
 	}
 	defer syscall.Close(epoll)
-	clients := make([]*client, l.connections)
-	byFD := map[int32]*client{}
-	for i := range clients {
-		fd, err := dial(l.address)
+	clients := map[int32]*client{}
+	for range t.connections {
+		fd, err := dial(t.address)
 		if err != nil {
-			return outcome{}, err
+			return err
 		}
 		defer syscall.Close(fd)
-		clients[i] = &client{fd: fd, in: make([]byte, 0, answerBytes)}
-		byFD[int32(fd)] = clients[i]
+		clients[int32(fd)] = &client{fd: fd, in: make([]byte, 0, answerBytes)}
 		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}
 		if err := syscall.EpollCtl(epoll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
-			return outcome{}, err
+			return err
 		}
 	}
-	done := outcome{next: l.from}
-	start := time.Now()
-	end := start.Add(l.duration)
-	more := func() bool {
-		return (l.most == 0 || done.next-l.from < l.most) && (l.duration == 0 || time.Now().Before(end))
-	}
-	send := func(c *client) error {
-		c.out = l.request(c.out[:0], done.next)
-		done.next++
-		c.in, c.busy = c.in[:0], true
-		return writeAll(c.fd, c.out)
-	}
-	open := 0
+	busy := 0
 	for _, c := range clients {
-		if more() {
-			if err := send(c); err != nil {
-				return outcome{}, err
-			}
-			open++
+		sent, err := t.send(c, end)
+		if err != nil {
+			return err
+		}
+		if sent {
+			busy++
 		}
 	}
-	events := make([]syscall.EpollEvent, l.connections)
-	for open > 0 {
+	events := make([]syscall.EpollEvent, t.connections)
+	for busy > 0 {
 		n, err := syscall.EpollWait(epoll, events, 20_000)
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
 		if err != nil {
-			return outcome{}, err
+			return err
 		}
 		if n == 0 {
-			return outcome{}, errors.New("no answer in 20 s")
+			return errors.New("no answer in 20 s")
 		}
 		for _, e := range events[:n] {
-			c := byFD[e.Fd]
-			complete, err := c.read(l.status)
+			c := clients[e.Fd]
+			complete, err := c.read(t.status)
 			if err != nil {
-				return outcome{}, err
+				return err
 			}
 			if !complete {
 				continue
 			}
-			done.requests++
-			if c.busy = false; more() {
-				err = send(c)
-			} else {
-				open--
-			}
+			t.requests++
+			sent, err := t.send(c, end)
 			if err != nil {
-				return outcome{}, err
+				return err
+			}
+			if !sent {
+				busy--
 			}
 		}
 	}
-	done.took = time.Since(start)
-	return done, nil
+	return nil
+}
+
+// send sends the next request, unless there is to be none.
+func (t *thread) send(c *client, end time.Time) (sent bool, err error) {
+	if t.most > 0 && t.next-t.from >= t.most || t.duration > 0 && !time.Now().Before(end) {
+		return false, nil
+	}
+	c.out = t.request(c.out[:0], t.next)
+	t.next += t.step
+	c.in = c.in[:0]
+	return true, writeAll(c.fd, c.out)
 }
 
 func dial(address string) (int, error) {
@@ -221,13 +252,17 @@ func get(path string) request {
 
 // post is a POST of a body that differs from one request to the next.
 func post(path string, body func(buf []byte, n uint64) []byte) request {
-	head := "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
-	var scratch []byte
+	head := "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length:     "
 	return func(buf []byte, n uint64) []byte {
-		scratch = body(scratch[:0], n)
 		buf = append(buf, head...)
-		buf = strconv.AppendInt(buf, int64(len(scratch)), 10)
+		length := len(buf) // it is written backwards, over the spaces before it
 		buf = append(buf, headEnd...)
-		return append(buf, scratch...)
+		from := len(buf)
+		buf = body(buf, n)
+		for size := len(buf) - from; size > 0; size /= 10 {
+			length--
+			buf[length] = byte('0' + size%10)
+		}
+		return buf
 	}
 }

@@ -27,6 +27,7 @@ type bench struct {
 	runs        int
 	connections int
 	rows        int
+	profiles    string
 
 	folder  string
 	program string // emporium
@@ -53,6 +54,7 @@ func command(args []string) error {
 	flags.IntVar(&b.runs, "runs", 5, "how often each side runs, in turn with the other")
 	flags.IntVar(&b.connections, "connections", 0, "connections instead of 32 for GET and 64 for POST")
 	flags.IntVar(&b.rows, "rows", 1_000_000, "how many movies the long list has")
+	flags.StringVar(&b.profiles, "perf", "", "a folder for profiles of Emporium, which perf takes; look at them with perf report --no-children -i FILE")
 	folder := flags.String("folder", "", "where to put the data, on a real disk; a temporary folder when not given")
 	program := flags.String("emporium", "", "the program to measure; built from this repository when not given")
 	out := flags.String("out", "../docs/benchmarks.md", "the page whose table is renewed; - prints it")
@@ -62,6 +64,11 @@ func command(args []string) error {
 	var err error
 	if b.only, err = regexp.Compile("(?i)" + *only); err != nil {
 		return err
+	}
+	if b.profiles != "" {
+		if b.profiles, err = filepath.Abs(b.profiles); err != nil {
+			return err
+		}
 	}
 	if b.folder, err = os.MkdirTemp(*folder, "emporium-bench-"); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/pocketbase/pocketbase"
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 )
 
@@ -47,8 +48,10 @@ func servePocketBase(address, folder, recordsFile, idsFile string) error {
 		}
 		return e.Next()
 	})
-	app.RootCmd.SetArgs([]string{"serve", "--http=" + address})
-	return app.Start()
+	if err := app.Bootstrap(); err != nil {
+		return err
+	}
+	return apis.Serve(app, apis.ServeConfig{HttpAddr: address})
 }
 
 func fillPocketBase(app core.App, recordsFile, idsFile string) error {

@@ -184,6 +184,7 @@ func (b *bench) runSide(r row, s side, duration time.Duration) (run, error) {
 		connections = b.connections
 	}
 	before := p.cpu()
+	profiled := b.profile(p, r, s, duration)
 	o, err := load{
 		address: p.address, connections: connections, request: s.request, status: s.status,
 		duration: duration, from: b.next[s.server],
@@ -193,6 +194,7 @@ func (b *bench) runSide(r row, s side, duration time.Duration) (run, error) {
 		return run{}, fmt.Errorf("%s: %w", s.server, err)
 	}
 	used := p.cpu() - before
+	profiled()
 	p.settle()
 	return run{rate: o.rate(), cpu: used / time.Duration(max(o.requests, 1))}, nil
 }
