@@ -163,7 +163,10 @@ func TestWork(t *testing.T) {
 	s := newService(t, q)
 	good := []byte(`{"user_id":3,"number_of_items":"5","total_amount":250,"else":1}`)
 	messages := []queue.Message{
-		{ID: "a", Body: good}, {ID: "a", Body: good}, {Body: good}, {Body: good},
+		{ID: "a", Body: good},
+		{ID: "a", Body: good},
+		{Body: good},
+		{Body: good},
 		{ID: "string", Body: []byte(`"{\"user_id\":\"4\",\"number_of_items\":1,\"total_amount\":0}"`)},
 	}
 	var dead []string

@@ -134,6 +134,7 @@ func (t *text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		raw, err := d.ReadValue()
 		t.s = string(raw)
 		return err
+	default:
+		return errors.New("must be a string or a number")
 	}
-	return errors.New("must be a string or a number")
 }

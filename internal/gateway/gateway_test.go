@@ -33,7 +33,7 @@ func TestGuardOpen(t *testing.T) {
 		{"127.0.0.1:8080", "x-forwarded-anything", 403},
 		{"127.0.0.1:8080", "Forwarded", 403},
 	} {
-		r := httptest.NewRequest("GET", "/coupons", nil)
+		r := httptest.NewRequest(http.MethodGet, "/coupons", nil)
 		r.Host = c.host
 		if c.header != "" {
 			r.Header.Set(c.header, "for=10.0.0.1")
@@ -51,7 +51,7 @@ func TestGuardOpen(t *testing.T) {
 
 func TestAbsent(t *testing.T) {
 	w := httptest.NewRecorder()
-	gateway.Absent("billing").ServeHTTP(w, httptest.NewRequest("GET", "/api/billing/orders", nil))
+	gateway.Absent("billing").ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/billing/orders", nil))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "billing") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}

@@ -50,6 +50,27 @@ func (s *Service) AddMovie(ctx context.Context, c Change) (Movie, error) {
 	})
 }
 
+// AddMovies puts movies into the catalogue in one transaction, all or none. Other
+// changes wait meanwhile: some hundred at a time are right.
+func (s *Service) AddMovies(ctx context.Context, changes []Change) error {
+	movies, keys := make([]Movie, len(changes)), make([]string, len(changes))
+	for i, c := range changes {
+		var err error
+		if movies[i], err = c.apply(Movie{}); err != nil {
+			return fmt.Errorf("movie %d of %d: %w", i+1, len(changes), err)
+		}
+		keys[i] = database.Fold(movies[i].Title)
+	}
+	return s.db.Update(ctx, func(tx *database.Tx) error {
+		for i, m := range movies {
+			if _, err := s.store.insertMovie(tx, m, keys[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // ChangeMovie changes the fields that are set.
 func (s *Service) ChangeMovie(ctx context.Context, id int64, c Change, match market.IfMatch) (Movie, error) {
 	var changed Movie

@@ -55,8 +55,7 @@ func Refuse(kind Kind, code, format string, args ...any) *Error {
 
 // KindOf gives the kind of the first [Error] in err's chain, or 0.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return 0

@@ -1,5 +1,7 @@
 package market
 
+import "slices"
+
 // IfMatch is the precondition of a change: the versions that the caller takes
 // for current. The zero value is no precondition.
 type IfMatch struct {
@@ -13,10 +15,8 @@ func (m IfMatch) Check(version int64) error {
 	if !m.Given || m.Any {
 		return nil
 	}
-	for _, v := range m.Versions {
-		if v == version {
-			return nil
-		}
+	if slices.Contains(m.Versions, version) {
+		return nil
 	}
 	return Refuse(Stale, "changed_meanwhile", "it has changed since: read it again, and repeat the request with its new ETag")
 }

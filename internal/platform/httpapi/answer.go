@@ -141,7 +141,7 @@ func stream[T any](w http.ResponseWriter, r *http.Request, b brackets, page mark
 			}
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowest)) //nolint:forbidigo // a deadline of the network, not of the domain
 			if _, err := w.Write(buf.Bytes()); err != nil {
-				return nil //nolint:nilerr // the reader has gone, and nobody is left to tell
+				return nil // the reader has gone, and nobody is left to tell
 			}
 			buf.Reset()
 		}

@@ -81,8 +81,7 @@ func badJSON(err error, data []byte) error {
 		return market.Faults{{Location: "body", Message: "the request needs a body"}}.Err("missing_body")
 	}
 	what := err.Error()
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		what = fmt.Sprintf("at byte %d: %s", syntax.ByteOffset, strings.TrimPrefix(syntax.Err.Error(), "jsontext: "))
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -126,8 +125,9 @@ func kindName(k jsontext.Kind) string {
 		return "an object"
 	case '[':
 		return "an array"
+	default:
+		return "nothing"
 	}
-	return "nothing"
 }
 
 var (
@@ -164,8 +164,9 @@ func planFor(t reflect.Type, ignoreUnknown bool) readFunc {
 		return structReader(t, ignoreUnknown)
 	case reflect.Map:
 		return readMap(t, planFor(t.Elem(), ignoreUnknown))
+	default:
+		panic("httpapi: a body cannot hold a " + t.String())
 	}
-	panic("httpapi: a body cannot hold a " + t.String())
 }
 
 func isOpt(t reflect.Type) bool {
@@ -370,8 +371,8 @@ func readFloat(d *bodyReader, v reflect.Value, path string) error {
 	if err != nil || text == "" {
 		return err
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsInf(f, 0) {
+	f, _ := strconv.ParseFloat(text, 64) // text is a number: the one error is that it is out of range
+	if math.IsInf(f, 0) {
 		d.fault(path, "is too large; got %s", clip(text))
 		return nil
 	}

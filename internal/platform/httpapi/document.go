@@ -68,7 +68,7 @@ func document[I, O any](g *Group, op Operation) {
 	}
 	if op.Once {
 		o.Parameters = append(o.Parameters, &huma.Param{
-			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string", MinLength: ptr(1), MaxLength: ptr(255)},
+			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string", MinLength: new(1), MaxLength: new(255)},
 			Description: "For 24 hours a repeat with the same key and body returns the first answer and changes nothing.",
 		})
 	}
@@ -116,8 +116,8 @@ func nulls(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
 		return
 	}
 	seen[t] = true
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
 			s := registry.SchemaFromRef(registry.Schema(t, true, "").Ref)
 			switch field := s.Properties[name]; {
@@ -132,14 +132,15 @@ func nulls(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 // finish adds what huma does not know.
 func finish(o *huma.Operation, op Operation) {
 	delete(o.Responses, strconv.Itoa(http.StatusUnprocessableEntity))
 	for _, p := range o.Parameters {
 		if p.In == "path" && p.Schema.Type == huma.TypeInteger {
-			p.Schema.Minimum = ptr(1.0)
+			p.Schema.Minimum = new(1.0)
 		}
 	}
 	if o.RequestBody != nil && op.Example != nil {
@@ -211,8 +212,8 @@ func aliasOptions(registry huma.Registry, t reflect.Type, seen map[reflect.Type]
 			return
 		}
 	}
-	for i := range t.NumField() {
-		aliasOptions(registry, t.Field(i).Type, seen)
+	for field := range t.Fields() {
+		aliasOptions(registry, field.Type, seen)
 	}
 }
 

@@ -74,31 +74,34 @@ func Front(next http.Handler, o FrontOptions) http.Handler {
 		if trace := r.Header.Get("Traceparent"); trace != "" || given != "" {
 			r = r.WithContext(context.WithValue(r.Context(), passKey{}, pass{id: w.id, traceparent: trace, tracestate: r.Header.Get("Tracestate")}))
 		}
-		defer func() {
-			if p := recover(); p != nil {
-				answerPanic(w, r, o.Log, p)
-			}
-			if o.Requests != nil {
-				o.Requests.LogAttrs(r.Context(), slog.LevelInfo, "request",
-					slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.status),
-					slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(start)), slog.String("request_id", w.id))
-			}
-		}()
-		next.ServeHTTP(w, r)
+		whole := answerWhole(w, r, next, o.Log)
+		if o.Requests != nil {
+			o.Requests.LogAttrs(r.Context(), slog.LevelInfo, "request",
+				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.status),
+				slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(start)), slog.String("request_id", w.id))
+		}
+		if !whole {
+			panic(http.ErrAbortHandler) // breaks the connection off, so that no half answer looks whole
+		}
 	})
 }
 
-// answerPanic logs a panic and answers 500 where nothing was answered yet;
-// otherwise it breaks the connection off, so that no half answer looks whole.
-func answerPanic(w *responseWriter, r *http.Request, log *slog.Logger, p any) {
-	if p != http.ErrAbortHandler { //nolint:errorlint // the sentinel is panicked with as it is
+// answerWhole says whether the answer came to its end. A panic is logged, and
+// answered with a 500 where nothing was answered yet.
+func answerWhole(w *responseWriter, r *http.Request, next http.Handler, log *slog.Logger) (whole bool) {
+	defer func() {
+		p := recover()
+		if p == nil || p == http.ErrAbortHandler { //nolint:errorlint // the sentinel is panicked with as it is
+			return
+		}
 		log.ErrorContext(r.Context(), "panic", "request_id", w.id, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 		if w.status == 0 {
 			writeProblem(w, r, "", &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + w.id + " is in the log"})
-			return
+			whole = true
 		}
-	}
-	panic(http.ErrAbortHandler)
+	}()
+	next.ServeHTTP(w, r)
+	return true
 }
 
 // plainID says whether a client's request id can be taken into a log line.

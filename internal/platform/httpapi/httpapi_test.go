@@ -253,7 +253,7 @@ func TestAnswers(t *testing.T) {
 func TestBrokenStreamBreaksOff(t *testing.T) {
 	server := httptest.NewServer(front(newAPI()))
 	defer server.Close()
-	resp, err := http.Get(server.URL + "/broken/500000") //nolint:noctx // a test
+	resp, err := http.Get(server.URL + "/broken/500000")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,9 @@
 package httpapi
 
 import (
-	"emporium/internal/market"
 	"github.com/danielgtaylor/huma/v2"
+
+	"emporium/internal/market"
 )
 
 // In a body, a number may be a JSON number or a JSON string that holds one.

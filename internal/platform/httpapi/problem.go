@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -88,9 +89,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, alias string, e *statu
 		body, _ = json.Marshal(&p)
 	}
 	h := w.Header()
-	for name, values := range e.header {
-		h[name] = values
-	}
+	maps.Copy(h, e.header)
 	h.Del("ETag")
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -103,10 +102,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, alias string, e *statu
 // asStatus turns a refusal of the market into what is answered.
 func asStatus(e *market.Error) *statusError {
 	s := &statusError{status: statuses[e.Kind], code: e.Code, detail: e.Detail, faults: e.Faults}
-	switch e.Kind {
-	case market.Unauthenticated:
+	if e.Kind == market.Unauthenticated {
 		s.header = http.Header{"Www-Authenticate": {"Bearer"}}
-	case market.Unavailable:
+	}
+	if e.Kind == market.Unavailable {
 		s.header = http.Header{"Retry-After": {strconv.Itoa(max(1, int(e.RetryAfter/time.Second)))}}
 	}
 	if s.status == 0 {
