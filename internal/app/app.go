@@ -18,12 +18,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"emporium/internal/accounts"
+	"emporium/internal/auctions"
 	"emporium/internal/billing"
+	"emporium/internal/coupons"
 	"emporium/internal/gateway"
 	"emporium/internal/inventory"
+	"emporium/internal/market"
+	"emporium/internal/platform/cache"
 	"emporium/internal/platform/httpapi"
 	"emporium/internal/platform/httpapi/apidocs"
 	"emporium/internal/platform/queue"
+	"emporium/internal/popular"
+	"emporium/internal/property"
+	"emporium/internal/purchases"
 )
 
 // App is the chosen services, open and ready to answer.
@@ -40,9 +48,17 @@ type App struct {
 	draining atomic.Bool // told to stop: not ready any more
 
 	queue     queue.Queue
+	cache     cache.Cache
+	tokens    market.Tokens
+	accounts  *accounts.Service
+	coupons   *coupons.Service
+	auctions  *auctions.Service
+	property  *property.Service
 	inventory *inventory.Service
 	billing   *billing.Service
 	intake    *billing.Intake
+	purchases *purchases.Service
+	popular   *popular.Service
 
 	handler http.Handler
 }
@@ -76,7 +92,7 @@ func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ 
 	work, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, s := range services {
 		if a.here[s.name] {
-			if err := s.open(work, a); err != nil {
+			if err := s.open(a, work); err != nil {
 				return nil, err
 			}
 		}
@@ -134,7 +150,7 @@ func (a *App) declare(api *httpapi.API) {
 // mount builds the handler of everything that runs here.
 func (a *App) mount() error {
 	mode, chosen := a.config.mode()
-	api := httpapi.New(httpapi.Options{Mode: mode, Log: a.log, Title: "Emporium", Version: Version})
+	api := httpapi.New(httpapi.Options{Mode: mode, Tokens: a.tokens, Log: a.log, Title: "Emporium", Version: Version})
 	a.declare(api)
 	doc, err := api.Document()
 	if err != nil {

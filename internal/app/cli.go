@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
 )
 
 // Version is what this binary is.
@@ -47,7 +48,7 @@ Settings are flags, environment variables (EMPORIUM_...) or lines of a file .env
 // Run runs one command and gives the exit status of the program.
 func Run(ctx context.Context, t Terminal) int {
 	err := run(ctx, t)
-	var exit exitStatus
+	var exit exitError
 	switch {
 	case err == nil:
 		return 0
@@ -58,10 +59,10 @@ func Run(ctx context.Context, t Terminal) int {
 	return 1
 }
 
-// exitStatus ends a command with a status of its own, when all has been said.
-type exitStatus int
+// exitError ends a command with a status of its own, when all has been said.
+type exitError int
 
-func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // stopped is how kong's --help ends a command early.
 type stopped struct{ status int }
@@ -75,10 +76,11 @@ func run(ctx context.Context, t Terminal) (err error) {
 			}
 			err = nil
 			if s.status != 0 {
-				err = exitStatus(s.status)
+				err = exitError(s.status)
 			}
 		}
 	}()
+	unix.Umask(0o077) // what is stored is for nobody else on the machine
 	if err := loadEnvironment(); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (c configCheckCommand) Run(t Terminal) error {
 	}
 	if len(faults) > 0 {
 		fmt.Fprintf(t.Err, "%d faults\n", len(faults))
-		return exitStatus(1)
+		return exitError(1)
 	}
 	_, err := fmt.Fprintln(t.Out, "the settings are fine")
 	return err

@@ -47,7 +47,7 @@ func (c *importCommand) Run(ctx context.Context, t Terminal) (err error) {
 		return err
 	}
 	if bad > 0 {
-		return exitStatus(1)
+		return exitError(1)
 	}
 	return nil
 }

@@ -46,8 +46,7 @@ func (r *rows) next() (row []byte, line int, err error) {
 		if errors.Is(err, io.EOF) && !r.inArray {
 			return nil, line, io.EOF
 		}
-		var syntax *jsontext.SyntacticError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 			line, err = r.lines.at(syntax.ByteOffset), syntax.Err
 		}
 		return nil, line, fmt.Errorf("the file is not valid JSON here: %w", err)

@@ -23,12 +23,20 @@ func (c *serveCommand) Run(ctx context.Context, t Terminal) error {
 	defer buffered.Close()
 	log := newLog(&c.Config, buffered)
 	slog.SetDefault(log)
+	if c.Demo {
+		if err := makeDemo(ctx, &c.Config, log, t.Out); err != nil {
+			return err
+		}
+	}
 	a, err := Open(ctx, &c.Config, log, c.Services...)
 	if err != nil {
 		return err
 	}
 	err = serve(ctx, a, func(addresses []string) {
 		fmt.Fprint(t.Out, a.greeting(addresses))
+		if c.Demo {
+			fmt.Fprint(t.Out, demoOwners())
+		}
 	})
 	return errors.Join(err, a.Close())
 }

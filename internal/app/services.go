@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
-	"io/fs"
 
+	"emporium/internal/accounts"
+	"emporium/internal/auctions"
 	"emporium/internal/billing"
+	"emporium/internal/coupons"
 	"emporium/internal/inventory"
-	"emporium/internal/platform/database"
+	"emporium/internal/market"
+	"emporium/internal/platform/events"
 	"emporium/internal/platform/httpapi"
-	"emporium/internal/platform/queue"
+	"emporium/internal/popular"
+	"emporium/internal/property"
+	"emporium/internal/purchases"
 )
 
 // service is one row of the deployment: a service's name, what it needs, what
@@ -17,26 +22,52 @@ type service struct {
 	name     string
 	about    string
 	needs    string   // in words, for `emporium services`
-	examples []string // GETs worth following, for the landing page
 	paths    []string // what the gateway answers 503 for when the service is not here
-	open     func(ctx context.Context, a *App) error
+	examples []string // GETs worth following, for the landing page
+	open     func(a *App, ctx context.Context) error
 	// routes declares its operations; what does not run here is only documented.
 	routes func(api *httpapi.API, a *App)
 }
 
-// services is the deployment on one page, in the order in which they open.
+// services is the deployment on one page, in the order in which they open: who
+// is asked comes before who asks.
 var services = []service{
+	{
+		name: "accounts", about: "who people are: signing up and in", needs: "its database, the queue",
+		paths: []string{"/api/user", "/.well-known/jwks.json"}, examples: []string{"/api/user/?limit=20", "/.well-known/jwks.json"},
+		open: (*App).openAccounts,
+		routes: func(api *httpapi.API, a *App) {
+			accounts.Routes(api.System(a.system(accounts.System())), a.accounts)
+		},
+	},
+	{
+		name: "coupons", about: "coupons of merchants", needs: "its database",
+		paths: []string{"/coupons"}, examples: []string{"/coupons?limit=20", "/coupons?status=invalid&limit=20", "/coupons/1"},
+		open: (*App).openCoupons,
+		routes: func(api *httpapi.API, a *App) {
+			coupons.Routes(api.System(a.system(coupons.System())), a.coupons)
+		},
+	},
+	{
+		name: "auctions", about: "the bid tracker: items, bidders and bids", needs: "its database, the queue",
+		paths: []string{"/api/v1"}, examples: []string{"/api/v1/items?limit=20", "/api/v1/items/item1?complete=1", "/api/v1/users/user1/items"},
+		open: (*App).openAuctions,
+		routes: func(api *httpapi.API, a *App) {
+			auctions.Routes(api.System(a.system(auctions.System())), a.auctions)
+		},
+	},
+	{
+		name: "property", about: "homes, their rooms and their types", needs: "its database, the queue, accounts (here or --accounts-url)",
+		paths: []string{"/api/property", "/api/room", "/api/type"},
+		open:  (*App).openProperty,
+		routes: func(api *httpapi.API, a *App) {
+			property.Routes(api.System(a.system(property.System())), a.property)
+		},
+	},
 	{
 		name: "inventory", about: "the catalogue of movies", needs: "its database",
 		paths: []string{"/api/movies"}, examples: []string{"/api/movies?limit=20", "/api/movies?title=alien", "/api/movies/1"},
-		open: func(ctx context.Context, a *App) (err error) {
-			db, err := a.openDatabase(ctx, "inventory", inventory.Migrations())
-			if err != nil {
-				return err
-			}
-			a.inventory, err = inventory.New(db)
-			return err
-		},
+		open: (*App).openInventory,
 		routes: func(api *httpapi.API, a *App) {
 			inventory.Routes(api.System(a.system(inventory.System())), a.inventory)
 		},
@@ -44,54 +75,34 @@ var services = []service{
 	{
 		name: "billing", about: "orders, worked off from the queue", needs: "its database, the queue",
 		paths: []string{"/api/billing/orders"}, examples: []string{"/api/billing/orders?limit=20"},
-		open: func(ctx context.Context, a *App) error {
-			db, err := a.openDatabase(ctx, "billing", billing.Migrations())
-			if err != nil {
-				return err
-			}
-			q, err := a.openQueue(ctx)
-			if err != nil {
-				return err
-			}
-			if a.billing, err = billing.New(db, q); err != nil {
-				return err
-			}
-			a.run(ctx, "billing", a.billing.Work)
-			return nil
-		},
+		open: (*App).openBilling,
 		routes: func(api *httpapi.API, a *App) {
 			billing.Routes(api.System(a.system(billing.System())), a.billing)
 		},
 	},
+	{
+		name: "purchases", about: "the megastore's data API: who bought what", needs: "its database",
+		paths: []string{"/api/users", "/api/products", "/api/purchases"}, examples: []string{"/api/users", "/api/products?limit=20", "/api/purchases/by_product/1"},
+		open: (*App).openPurchases,
+		routes: func(api *httpapi.API, a *App) {
+			purchases.Routes(api.System(a.system(purchases.System())), a.purchases)
+		},
+	},
+	{
+		name: "popular", about: "recent purchases: who else bought what you bought", needs: "purchases (here or --popular-data-url)",
+		paths: []string{"/api/recent_purchases"},
+		open:  (*App).openPopular,
+		routes: func(api *httpapi.API, a *App) {
+			popular.Routes(api.System(a.system(popular.System())), a.popular)
+		},
+	},
 }
 
-// gatewayName is the one name that is not a service of its own: the front door.
+// gatewayName is the one name that is not a service of its own: the front door,
+// which also takes orders in for billing.
 const gatewayName = "gateway"
 
-// openDatabase opens the database of a service, and closes it when the program
-// stops.
-func (a *App) openDatabase(ctx context.Context, name string, migrations fs.FS) (*database.DB, error) {
-	db, err := database.Open(ctx, database.Options{
-		Path: a.config.file(name + ".db"), Name: name, Migrations: migrations,
-		Secret: a.secret, Now: a.now, Log: a.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.parts = append(a.parts, part{name: name, ready: db.Ready, close: db.Close})
-	return db, nil
-}
-
-// openQueue opens the queue, once however many need it.
-func (a *App) openQueue(ctx context.Context) (queue.Queue, error) {
-	if a.queue != nil {
-		return a.queue, nil
-	}
-	q, err := queue.OpenSQLite(ctx, queue.SQLiteOptions{Path: a.config.file("queue.db"), Now: a.now, Log: a.log})
-	if err != nil {
-		return nil, err
-	}
-	a.queue = q
-	a.parts = append(a.parts, part{name: "queue", ready: q.Ready, close: q.Close})
-	return q, nil
+// listeners says who hears of what, in this process or in another.
+var listeners = events.Listeners{
+	market.AccountDeleted{}.EventName(): {"property", "auctions"},
 }

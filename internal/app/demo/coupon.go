@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,17 +106,17 @@ func offer(r *rand.Rand, t trade) (title, terms, worth string) {
 	switch r.IntN(5) {
 	case 0:
 		return fmt.Sprintf("%d%% off %s", percent, goods),
-			fmt.Sprintf("%d%% off the marked price of all %s, while there are any.", percent, goods), fmt.Sprint(percent)
+			fmt.Sprintf("%d%% off the marked price of all %s, while there are any.", percent, goods), strconv.Itoa(percent)
 	case 1:
 		return fmt.Sprintf("$%d off %s", dollars, goods),
-			fmt.Sprintf("$%d off when you spend $%d or more on %s.", dollars, dollars*4, goods), fmt.Sprint(dollars)
+			fmt.Sprintf("$%d off when you spend $%d or more on %s.", dollars, dollars*4, goods), strconv.Itoa(dollars)
 	case 2:
 		return "Two for one: " + goods, "Take two " + goods + " and pay for the dearer one. One per visit.", "2"
 	case 3:
 		return fmt.Sprintf("Free with %s: %s", goods, gift), fmt.Sprintf("With any purchase of %s you get %s on the house.", goods, gift), "PLUS"
 	default:
 		return fmt.Sprintf("Weekday special: %d%% off %s", percent, goods),
-			fmt.Sprintf("Monday to Thursday, %d%% off %s. Not with other offers.", percent, goods), fmt.Sprint(percent)
+			fmt.Sprintf("Monday to Thursday, %d%% off %s. Not with other offers.", percent, goods), strconv.Itoa(percent)
 	}
 }
 

@@ -28,7 +28,7 @@ var build struct {
 func Binary(t testing.TB) string {
 	t.Helper()
 	build.once.Do(func() {
-		dir, err := os.MkdirTemp("", "emporium-test-*")
+		dir, err := os.MkdirTemp("", "emporium-test-*") //nolint:usetesting // it serves all tests of the run
 		if err != nil {
 			build.err = err
 			return
@@ -77,7 +77,7 @@ func Start(t testing.TB, args ...string) *Program {
 	go func() {
 		defer close(read)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			fmt.Fprintln(p, lines.Text())
+			_, _ = fmt.Fprintln(p, lines.Text())
 			if f := strings.Fields(lines.Text()); len(f) == 2 && f[0] == "API" {
 				address <- f[1]
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/pressly/goose/v3"
 )
@@ -62,7 +63,11 @@ func migrate(ctx context.Context, db *sql.DB, path string, o Options) error {
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
-		o.Log.InfoContext(ctx, "migrated the database", "name", o.Name, "table", s.table, "from", stored, "to", s.known, "steps", len(done))
+		level := slog.LevelInfo
+		if stored == 0 {
+			level = slog.LevelDebug // a new one: nobody wonders
+		}
+		o.Log.Log(ctx, level, "migrated the database", "name", o.Name, "table", s.table, "from", stored, "to", s.known, "steps", len(done))
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (noRoutes) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 func newDocument(o Options) huma.API {
 	huma.DefaultArrayNullable = false
-	huma.NewError = func(int, string, ...error) huma.StatusError { return &documented{} }
+	huma.NewError = func(int, string, ...error) huma.StatusError { return &problemDetails{} }
 	config := huma.DefaultConfig(o.Title, o.Version)
 	config.CreateHooks, config.DocsPath, config.OpenAPIPath, config.SchemasPath = nil, "", "", ""
 	config.Info.Description = about
@@ -46,12 +46,12 @@ const about = "A self-hosted marketplace: coupons, auctions, property and accoun
 	"Errors are RFC 9457 problems. Lists are whole and streamed, or paged with `limit` and the `Link` header. " +
 	"Single resources carry a strong `ETag`. A POST that creates takes an `Idempotency-Key`."
 
-// documented lends [Problem] to the document as the type of all errors.
-type documented struct{ Problem }
+// problemDetails lends [Problem] to the document as the type of all errors.
+type problemDetails struct{ Problem }
 
-func (*documented) GetStatus() int            { return 0 }
-func (*documented) Error() string             { return "" }
-func (*documented) ContentType(string) string { return "application/problem+json" }
+func (*problemDetails) GetStatus() int            { return 0 }
+func (*problemDetails) Error() string             { return "" }
+func (*problemDetails) ContentType(string) string { return "application/problem+json" }
 
 // document describes an operation from the types of its input and answer.
 func document[I, O any](g *Group, op Operation) {
@@ -117,7 +117,6 @@ func nulls(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
 	}
 	seen[t] = true
 	for f := range t.Fields() {
-		f := f
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
 			s := registry.SchemaFromRef(registry.Schema(t, true, "").Ref)
 			switch field := s.Properties[name]; {
@@ -131,9 +130,6 @@ func nulls(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
 		nulls(registry, f.Type, seen)
 	}
 }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
 
 // finish adds what huma does not know.
 func finish(o *huma.Operation, op Operation) {

@@ -1,0 +1,211 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"emporium/internal/accounts"
+	"emporium/internal/auctions"
+	"emporium/internal/billing"
+	"emporium/internal/coupons"
+	"emporium/internal/inventory"
+	"emporium/internal/platform/cache"
+	"emporium/internal/platform/database"
+	"emporium/internal/platform/events"
+	"emporium/internal/platform/httpapi"
+	"emporium/internal/platform/queue"
+	"emporium/internal/popular"
+	"emporium/internal/property"
+	"emporium/internal/purchases"
+)
+
+func (a *App) openAccounts(ctx context.Context) error {
+	db, q, err := a.openDatabaseAndQueue(ctx, "accounts", accounts.Migrations())
+	if err != nil {
+		return err
+	}
+	outbox, err := events.NewOutbox(db, a.now)
+	if err != nil {
+		return err
+	}
+	o := accounts.Options{DB: db, Outbox: outbox, Now: a.now, AtOnce: a.config.Hashes, TokenLife: time.Duration(a.config.Token.Life)}
+	if a.config.Token.Key != "" {
+		if o.Key, err = accounts.ParseKey([]byte(a.config.Token.Key)); err != nil {
+			return fmt.Errorf("--token-key (EMPORIUM_TOKEN_KEY): %w", err)
+		}
+	}
+	if a.accounts, err = accounts.New(ctx, o); err != nil {
+		return err
+	}
+	a.tokens = a.accounts
+	a.run(ctx, "accounts' events", events.NewRelay(events.RelayOptions{Service: "accounts", Outbox: outbox, Queue: q, Listeners: listeners, Log: a.log}).Run)
+	return nil
+}
+
+func (a *App) openCoupons(ctx context.Context) error {
+	db, err := a.openDatabase(ctx, "coupons", coupons.Migrations())
+	if err != nil {
+		return err
+	}
+	a.coupons, err = coupons.New(coupons.Options{DB: db, Now: a.now})
+	return err
+}
+
+func (a *App) openAuctions(ctx context.Context) error {
+	db, q, err := a.openDatabaseAndQueue(ctx, "auctions", auctions.Migrations())
+	if err != nil {
+		return err
+	}
+	if a.auctions, err = auctions.New(auctions.Options{DB: db, Now: a.now}); err != nil {
+		return err
+	}
+	return a.listenTo(ctx, "auctions", db, q, a.auctions.Listen)
+}
+
+func (a *App) openProperty(ctx context.Context) error {
+	if a.tokens == nil {
+		if a.config.Accounts == "" {
+			return errors.New("property needs accounts: run it here too, or say where it runs with --accounts-url (EMPORIUM_ACCOUNTS_URL)")
+		}
+		client, err := accounts.NewClient(accounts.ClientOptions{URL: a.config.Accounts, Now: a.now})
+		if err != nil {
+			return fmt.Errorf("--accounts-url (EMPORIUM_ACCOUNTS_URL): %w", err)
+		}
+		a.tokens = client
+	}
+	db, q, err := a.openDatabaseAndQueue(ctx, "property", property.Migrations())
+	if err != nil {
+		return err
+	}
+	if a.property, err = property.New(db); err != nil {
+		return err
+	}
+	return a.listenTo(ctx, "property", db, q, a.property.Listen)
+}
+
+func (a *App) openInventory(ctx context.Context) error {
+	db, err := a.openDatabase(ctx, "inventory", inventory.Migrations())
+	if err != nil {
+		return err
+	}
+	a.inventory, err = inventory.New(db)
+	return err
+}
+
+func (a *App) openBilling(ctx context.Context) error {
+	db, q, err := a.openDatabaseAndQueue(ctx, "billing", billing.Migrations())
+	if err != nil {
+		return err
+	}
+	if a.billing, err = billing.New(db, q); err != nil {
+		return err
+	}
+	a.run(ctx, "billing", a.billing.Work)
+	return nil
+}
+
+func (a *App) openPurchases(ctx context.Context) error {
+	db, err := a.openDatabase(ctx, "purchases", purchases.Migrations())
+	if err != nil {
+		return err
+	}
+	c, err := a.openCache()
+	if err != nil {
+		return err
+	}
+	a.purchases, err = purchases.New(purchases.Options{DB: db, Now: a.now, Drop: c.Drop, Log: a.log})
+	return err
+}
+
+func (a *App) openPopular(context.Context) error {
+	c, err := a.openCache()
+	if err != nil {
+		return err
+	}
+	o := popular.Options{Cache: c, Life: popular.DefaultLife}
+	o.Life.Fresh = time.Duration(a.config.Popular.CacheTTL)
+	switch {
+	case a.config.Popular.DataURL != "":
+		client, err := purchases.NewClient(purchases.ClientOptions{
+			URL:     a.config.Popular.DataURL,
+			Headers: func(ctx context.Context, h http.Header) { httpapi.PassOn(ctx, h) },
+		})
+		if err != nil {
+			return fmt.Errorf("--popular-data-url (EMPORIUM_POPULAR_DATA_URL): %w", err)
+		}
+		a.parts = append(a.parts, part{name: "data API", close: func() error { client.Close(); return nil }})
+		o.Purchases = client
+	case a.purchases != nil:
+		o.Purchases = a.purchases
+	default:
+		return errors.New("popular needs a data API: run purchases here too, or name one with --popular-data-url (EMPORIUM_POPULAR_DATA_URL)")
+	}
+	a.popular, err = popular.New(o)
+	return err
+}
+
+// openDatabase opens the database of a service, and closes it when the program
+// stops.
+func (a *App) openDatabase(ctx context.Context, name string, migrations fs.FS) (*database.DB, error) {
+	db, err := database.Open(ctx, database.Options{
+		Path: a.config.file(name + ".db"), Name: name, Migrations: migrations,
+		Secret: a.secret, Now: a.now, Log: a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.parts = append(a.parts, part{name: name, ready: db.Ready, close: db.Close})
+	return db, nil
+}
+
+// openQueue opens the queue, once however many need it.
+func (a *App) openQueue(ctx context.Context) (queue.Queue, error) {
+	if a.queue != nil {
+		return a.queue, nil
+	}
+	q, err := queue.OpenSQLite(ctx, queue.SQLiteOptions{Path: a.config.file("queue.db"), Now: a.now, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.queue = q
+	a.parts = append(a.parts, part{name: "queue", ready: q.Ready, close: q.Close})
+	return q, nil
+}
+
+func (a *App) openDatabaseAndQueue(ctx context.Context, name string, migrations fs.FS) (*database.DB, queue.Queue, error) {
+	db, err := a.openDatabase(ctx, name, migrations)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := a.openQueue(ctx)
+	return db, q, err
+}
+
+// openCache makes the cache, once however many need it.
+func (a *App) openCache() (cache.Cache, error) {
+	if a.cache != nil {
+		return a.cache, nil
+	}
+	c, err := cache.NewMemory(cache.MemoryOptions{MaxBytes: a.config.CacheBytes, Now: a.now, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.cache = c
+	a.parts = append(a.parts, part{name: "cache", close: c.Close})
+	return c, nil
+}
+
+// listenTo lets a service hear of what happens elsewhere.
+func (a *App) listenTo(ctx context.Context, name string, db *database.DB, q queue.Queue, declare func(*events.Listener)) error {
+	l, err := events.NewListener(events.ListenerOptions{Service: name, DB: db, Queue: q, Now: a.now, Log: a.log})
+	if err != nil {
+		return err
+	}
+	declare(l)
+	a.run(ctx, name+"'s events", l.Run)
+	return nil
+}
