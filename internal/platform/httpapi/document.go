@@ -47,7 +47,7 @@ const about = "A self-hosted marketplace: coupons, auctions, property and accoun
 	"Single resources carry a strong `ETag`. A POST that creates takes an `Idempotency-Key`."
 
 // problemDetails lends [Problem] to the document as the type of all errors.
-type problemDetails struct{ Problem }
+type problemDetails struct{ Problem } //nolint:errname // it names the schema in the document
 
 func (*problemDetails) GetStatus() int            { return 0 }
 func (*problemDetails) Error() string             { return "" }
