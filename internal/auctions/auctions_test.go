@@ -10,10 +10,12 @@ import (
 	"emporium/internal/platform/httpapi/apitest"
 )
 
+// fixed is a clock that stands.
+func fixed() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
+
 func newService(t testing.TB) *auctions.Service {
 	t.Helper()
-	now := func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
-	service, err := auctions.New(auctions.Options{DB: dbtest.Open(t, "auctions", auctions.Migrations(), now), Now: now})
+	service, err := auctions.New(auctions.Options{DB: dbtest.Open(t, "auctions", auctions.Migrations(), fixed), Now: fixed})
 	if err != nil {
 		t.Fatal(err)
 	}

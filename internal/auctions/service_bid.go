@@ -51,19 +51,30 @@ func (s *Service) placing(n NewBid) func(tx *database.Tx) (Bid, error) {
 		} else if err != nil {
 			return Bid{}, err
 		}
-		if known, err := s.store.knowsUser(tx, b.User); err != nil {
-			return Bid{}, err
-		} else if !known {
+		if len(f.list) > 0 { // say also whether the user is wrong
+			return Bid{}, s.wrongBid(tx, f, n)
+		}
+		if b, err = s.store.insertBid(tx, b); database.IsForeignKey(err) {
 			f.unknownUser(n.User)
-		}
-		if err := f.err(); err != nil {
-			return Bid{}, err
-		}
-		if b, err = s.store.insertBid(tx, b); err != nil {
+			return Bid{}, f.err()
+		} else if err != nil {
 			return Bid{}, err
 		}
 		return b, s.store.chooseWinner(tx, b.Item)
 	}
+}
+
+// wrongBid gives what is wrong with a bid that cannot be placed, its user
+// included.
+func (s *Service) wrongBid(tx *database.Tx, f faults, n NewBid) error {
+	known, err := s.store.knowsUser(tx, userID(n.User))
+	if err != nil {
+		return err
+	}
+	if !known {
+		f.unknownUser(n.User)
+	}
+	return f.err()
 }
 
 // ChangeBid changes the value or the user of a bid. A new value counts as bid

@@ -18,10 +18,9 @@ func prepareBids(db *database.DB) bidStatements {
 		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
 		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
 		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
-		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at) VALUES ($1, $2, $3, $4, $5)
-			RETURNING ` + bidColumns),
+		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at) VALUES ($1, $2, $3, $4, $5) RETURNING id, version`),
 		update: db.Prepare(`UPDATE bids SET bidder_id = $1, value_cents = $2, seq = $3, placed_at = $4, version = version + 1
-			WHERE id = $5 AND version = $6 RETURNING ` + bidColumns),
+			WHERE id = $5 AND version = $6 RETURNING version`),
 		del: db.Prepare(`DELETE FROM bids WHERE id = $1 AND version = $2`),
 		choose: db.Prepare(`UPDATE items SET winning_bid_id =
 				(SELECT id FROM bids WHERE item_id = $1 ORDER BY value_cents DESC, seq LIMIT 1)
@@ -63,12 +62,16 @@ func (s *store) nextSeq(tx *database.Tx, id ItemID) (seq int64, err error) {
 	return seq, err
 }
 
+// insertBid gives the bid with its id. An error that is [database.IsForeignKey]
+// means that its user does not exist: its item is held.
 func (s *store) insertBid(tx *database.Tx, b Bid) (Bid, error) {
-	return scanBid(tx.QueryRow(s.bids.insert, b.Item, b.User, b.Value, b.Seq, b.Placed))
+	err := tx.QueryRow(s.bids.insert, b.Item, b.User, b.Value, b.Seq, b.Placed).Scan(&b.ID, &b.Version)
+	return b, err
 }
 
 func (s *store) updateBid(tx *database.Tx, b Bid) (Bid, error) {
-	return scanBid(tx.QueryRow(s.bids.update, b.User, b.Value, b.Seq, b.Placed, b.ID, b.Version))
+	err := tx.QueryRow(s.bids.update, b.User, b.Value, b.Seq, b.Placed, b.ID, b.Version).Scan(&b.Version)
+	return b, err
 }
 
 func (s *store) deleteBid(tx *database.Tx, b Bid) error {

@@ -2,6 +2,8 @@ package auctions
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,10 +11,11 @@ import (
 	"emporium/internal/platform/database"
 )
 
-// An item and the ids of its bids come in one row, "1,2,5": they are of one
-// moment, and one row is far sooner read than one for each bid.
+// An item and the ids of its bids come in one row, "5,1,2": they are of one
+// moment, and one row is far sooner read than one for each bid. They are put in
+// order here, for half of what it costs there.
 const itemColumns = `i.id, i.name, i.winning_bid_id, i.version,
-	(SELECT string_agg(CAST(b.id AS text), ',' ORDER BY b.id) FROM bids b WHERE b.item_id = i.id)`
+	(SELECT string_agg(CAST(b.id AS text), ',') FROM bids b WHERE b.item_id = i.id)`
 
 // manyBids ends a chunk of items early, so that items with very many bids do
 // not come into memory five hundred at a time.
@@ -44,7 +47,7 @@ func scanItem(row database.Row) (i Item, err error) {
 	return i, err
 }
 
-// splitBids reads the ids of an item's bids, "1,2,5".
+// splitBids reads the ids of an item's bids, "5,1,2", and puts them in order.
 func splitBids(text string) ([]BidID, error) {
 	ids := make([]BidID, 0, strings.Count(text, ",")+1)
 	for part := range strings.SplitSeq(text, ",") {
@@ -54,6 +57,7 @@ func splitBids(text string) ([]BidID, error) {
 		}
 		ids = append(ids, BidID(n))
 	}
+	slices.Sort(ids)
 	return ids, nil
 }
 
@@ -112,7 +116,7 @@ func (s *store) selectItems(ctx context.Context, after ItemID, limit int) (items
 	if err != nil {
 		return nil, false, err
 	}
-	defer rows.Close()
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for bids := 0; bids < manyBids; {
 		if !rows.Next() {
 			return items, len(items) == limit, rows.Err()

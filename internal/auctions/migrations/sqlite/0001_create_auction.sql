@@ -24,6 +24,5 @@ CREATE TABLE bids (
     version     INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
-CREATE INDEX bids_rank ON bids (item_id, value_cents DESC, seq); -- the winner is the first
-CREATE INDEX bids_of_item ON bids (item_id, id);
-CREATE INDEX bids_of_bidder ON bids (bidder_id, item_id, id);
+CREATE INDEX bids_rank ON bids (item_id, value_cents DESC, seq, id); -- the winner is the first
+CREATE INDEX bids_of_bidder ON bids (bidder_id, id);
