@@ -45,7 +45,7 @@ var onlyIn = []places{
 var harmless = []string{"database/sql/driver"}
 
 func checkImports(t tree, f file) []string {
-	if f.syn == nil || f.area() == "deps" {
+	if f.syn == nil {
 		return nil
 	}
 	var faults []string
