@@ -174,6 +174,9 @@ func (op Operation) errors(input reflect.Type) []int {
 	if op.Access.Open != Anyone || op.Access.Protected != Anyone {
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
 	}
+	if len(list) == 1 {
+		list = append(list, http.StatusMethodNotAllowed) // what is left to do wrong
+	}
 	return list
 }
 
