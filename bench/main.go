@@ -28,6 +28,7 @@ type bench struct {
 	connections int
 	rows        int
 	profiles    string
+	settings    []string // of Emporium; none: its defaults
 
 	folder  string
 	program string // emporium
@@ -55,6 +56,7 @@ func command(args []string) error {
 	flags.IntVar(&b.connections, "connections", 0, "connections instead of 32 for GET and 64 for POST")
 	flags.IntVar(&b.rows, "rows", 1_000_000, "how many movies the long list has")
 	flags.StringVar(&b.profiles, "perf", "", "a folder for profiles of Emporium, which perf takes; look at them with perf report --no-children -i FILE")
+	settings := flags.String("settings", "", "flags for Emporium, such as --no-log-requests, to see what they change")
 	folder := flags.String("folder", "", "where to put the data, on a real disk; a temporary folder when not given")
 	program := flags.String("emporium", "", "the program to measure; built from this repository when not given")
 	out := flags.String("out", "../docs/benchmarks.md", "the page whose table is renewed; - prints it")
@@ -65,6 +67,7 @@ func command(args []string) error {
 	if b.only, err = regexp.Compile("(?i)" + *only); err != nil {
 		return err
 	}
+	b.settings = strings.Fields(*settings)
 	if b.profiles != "" {
 		if b.profiles, err = filepath.Abs(b.profiles); err != nil {
 			return err

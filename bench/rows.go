@@ -208,7 +208,8 @@ func (b *bench) server(name string) (*process, error) {
 	var err error
 	switch name {
 	case "emporium":
-		p, err = start(b.folder, name, "/healthz", b.program, "serve", "--listen=ADDRESS", "--data="+filepath.Join(b.folder, "data"))
+		p, err = start(b.folder, name, "/healthz", b.program,
+			append([]string{"serve", "--listen=ADDRESS", "--data=" + filepath.Join(b.folder, "data")}, b.settings...)...)
 	case "bare":
 		p, err = start(b.folder, name, "/healthz", b.self, "as", "bare", "ADDRESS", filepath.Join(b.folder, "bare.json"))
 	case "pocketbase":
