@@ -14,7 +14,7 @@ const (
 	movieCount    = 3000
 	couponCount   = 20
 	bidderCount   = 50
-	itemCount     = 64
+	itemCount     = 64 // that are read; as many again, and one, are bid on
 	bidsPerItem   = 3
 	productCount  = 50
 	customerCount = 40
@@ -73,7 +73,7 @@ func fill(p *process) error {
 		{"/api/v1/users", func(b []byte, n uint64) []byte { return fmt.Appendf(b, `{"name":"Bidder %d"}`, n) }, 201, 1, bidderCount},
 		{"/api/v1/items", func(b []byte, n uint64) []byte {
 			return fmt.Appendf(b, `{"item":{"name":"Lot %d, a box of old maps"}}`, n)
-		}, 201, 1, itemCount + 1},
+		}, 201, 1, 2*itemCount + 1},
 		{"/api/v1/bids", bidBody(1, itemCount), 201, 1, itemCount * bidsPerItem},
 		{"/api/users", func(b []byte, n uint64) []byte {
 			return fmt.Appendf(b, `{"username":"customer%d","email":"customer%d@example.org"}`, n, n)
@@ -123,7 +123,7 @@ func script(p *process, folder string) error {
 		body        []byte
 	}{
 		{"/api/movies", "movie", movieBody(nil, 1)},
-		{"/api/v1/bids", "bid", bidBody(1, itemCount)(nil, 1)},
+		{"/api/v1/bids", "bid", bidBody(itemCount+1, itemCount)(nil, 1)},
 		{"/api/billing", "order", orderBody(nil, 1)},
 	} {
 		a, err := canPost(p, g.path, g.check, g.body)

@@ -112,8 +112,8 @@ func rows(ids map[string][]string) []row {
 		status     int
 	}{
 		{"POST /api/movies", "/api/movies", movieBody, 200},
-		{"POST /api/v1/bids, on different items", "/api/v1/bids", bidBody(1, itemCount), 201},
-		{"POST /api/v1/bids, all on one item", "/api/v1/bids", bidBody(itemCount+1, 1), 201},
+		{"POST /api/v1/bids, on different items", "/api/v1/bids", bidBody(itemCount+1, itemCount), 201},
+		{"POST /api/v1/bids, all on one item", "/api/v1/bids", bidBody(2*itemCount+1, 1), 201},
 		{"POST /api/billing", "/api/billing", orderBody, 200},
 	} {
 		all = append(all, row{
