@@ -152,11 +152,7 @@ func (a *App) mount() error {
 	mode, chosen := a.config.mode()
 	api := httpapi.New(httpapi.Options{Mode: mode, Tokens: a.tokens, Log: a.log, Title: "Emporium", Version: Version})
 	a.declare(api)
-	doc, err := api.Document()
-	if err != nil {
-		return fmt.Errorf("write the OpenAPI document: %w", err)
-	}
-	api.MountDocument(doc)
+	api.MountDocument()
 	if err := a.mountPages(api); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -248,21 +249,30 @@ func indent(doc []byte) []byte {
 	return append(b.Bytes(), '\n')
 }
 
-// MountDocument serves the document at the addresses that clients know.
-func (a *API) MountDocument(d Document) {
+// MountDocument serves the document at the addresses that clients know. It is
+// written when it is first asked for, which takes some 30 ms that no start should
+// wait for.
+func (a *API) MountDocument() {
+	document := sync.OnceValues(a.Document)
 	for _, f := range []struct {
 		paths, media string
-		body         []byte
+		form         func(Document) []byte
 	}{
-		{"/openapi.json", "application/json", d.JSON},
-		{"/openapi.yaml", "application/yaml", d.YAML},
-		{"/openapi-3.0.json /swagger.json /apispec_1.json", "application/json", d.JSON30},
+		{"/openapi.json", "application/json", func(d Document) []byte { return d.JSON }},
+		{"/openapi.yaml", "application/yaml", func(d Document) []byte { return d.YAML }},
+		{"/openapi-3.0.json /swagger.json /apispec_1.json", "application/json", func(d Document) []byte { return d.JSON30 }},
 	} {
 		for path := range strings.FieldsSeq(f.paths) {
-			a.Handle("GET "+path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			a.Handle("GET "+path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				d, err := document()
+				if err != nil {
+					a.fail(w, r, "", err)
+					return
+				}
+				body := f.form(d)
 				w.Header().Set("Content-Type", f.media)
-				w.Header().Set("Content-Length", strconv.Itoa(len(f.body)))
-				_, _ = w.Write(f.body)
+				w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+				_, _ = w.Write(body)
 			}))
 		}
 	}
