@@ -84,7 +84,8 @@ func document[I, O any](g *Group, op Operation) {
 	nulls(registry, reflect.TypeFor[O](), map[reflect.Type]bool{})
 }
 
-// acceptUnknown documents that the objects of a body may carry other fields.
+// acceptUnknown documents that the objects of a body may carry other fields, by
+// not forbidding them: reference pages show an explicit true as one more field.
 func acceptUnknown(registry huma.Registry, t reflect.Type) {
 	switch {
 	case isRaw(t):
@@ -96,7 +97,7 @@ func acceptUnknown(registry huma.Registry, t reflect.Type) {
 		return
 	}
 	if ref := registry.Schema(t, true, ""); ref.Ref != "" {
-		registry.SchemaFromRef(ref.Ref).AdditionalProperties = true
+		registry.SchemaFromRef(ref.Ref).AdditionalProperties = nil
 	}
 	for f := range t.Fields() {
 		acceptUnknown(registry, f.Type)
