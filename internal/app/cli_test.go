@@ -84,6 +84,18 @@ func TestListeningElsewhereTakesAChoice(t *testing.T) {
 	}
 }
 
+// The open mode beyond loopback is warned of. The address is one for
+// documentation (RFC 5737), which nobody has, so that nothing listens.
+func TestOpenElsewhereIsWarnedOf(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for address, warned := range map[string]bool{"192.0.2.1:0": true, "127.0.0.1:99999": false} {
+		status, _, errs := command(t, "", "serve", "--access=open", "--listen="+address, "--data="+t.TempDir())
+		if status == 0 || strings.Contains(errs, "level=WARN msg=\"open mode") != warned {
+			t.Errorf("%s: %d %s", address, status, errs)
+		}
+	}
+}
+
 func TestSecretFromFile(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

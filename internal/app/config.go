@@ -115,13 +115,21 @@ func (c *Config) mode() (mode httpapi.Mode, chosen bool) {
 	if c.Access != "auto" {
 		return httpapi.Mode(c.Access), true
 	}
+	if c.loopback() {
+		return httpapi.Open, false
+	}
+	return httpapi.Protected, false
+}
+
+// loopback says whether nobody but this machine can reach any of the addresses.
+func (c *Config) loopback() bool {
 	for _, address := range c.Listen {
 		host, _, _ := net.SplitHostPort(address)
 		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			return httpapi.Protected, false
+			return false
 		}
 	}
-	return httpapi.Open, false
+	return true
 }
 
 // file is the path of a file in the data folder.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"emporium/internal/platform/httpapi"
 )
 
 // Limits of the server on everything that comes from outside. Bodies have limits
@@ -25,6 +27,9 @@ const (
 
 // serve answers requests until ctx ends, and then lets those under way finish.
 func serve(ctx context.Context, a *App, say func(addresses []string)) error {
+	if mode, _ := a.config.mode(); mode == httpapi.Open && !a.config.loopback() {
+		a.log.WarnContext(ctx, "open mode: everyone who can reach these addresses may read and change nearly everything", "listen", a.config.Listen)
+	}
 	listeners, err := a.listen(ctx)
 	if err != nil {
 		return err
