@@ -172,7 +172,7 @@ func (a *App) mount() error {
 	if mode == httpapi.Open && !chosen {
 		handler = gateway.GuardOpen(handler)
 	}
-	front := httpapi.FrontOptions{Now: a.now, Log: a.log}
+	front := httpapi.FrontOptions{Now: a.now, Log: a.log, Alias: api.Alias}
 	if a.config.LogRequest {
 		front.Requests = a.log
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func GuardOpen(next http.Handler) http.Handler {
 }
 
 func refuse(w http.ResponseWriter, r *http.Request, why string) {
-	httpapi.Refuse(w, r, "", market.Refuse(market.Denied, "mode_not_chosen",
+	httpapi.Refuse(w, r, market.Refuse(market.Denied, "mode_not_chosen",
 		"this request was refused because %s, and nobody has chosen who may do what here. Start with --access=open (EMPORIUM_ACCESS=open) if everyone who can reach this address may do everything", why))
 }
 
@@ -52,11 +53,14 @@ func proxied(h http.Header) string {
 // loopback says whether a Host header names this machine to itself alone
 // (RFC 6761, section 6.3: localhost and all names below it).
 func loopback(host string) bool {
-	if host == "127.0.0.1" || strings.HasPrefix(host, "127.0.0.1:") || host == "localhost" || strings.HasPrefix(host, "localhost:") {
-		return true // what nearly all requests say
-	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "" {
+			return false
+		}
 		host = name
+	}
+	if host == "127.0.0.1" || host == "localhost" {
+		return true // what nearly all requests say
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") { // HTTP/1.0 may name no host
@@ -70,7 +74,7 @@ func loopback(host string) bool {
 // for its own paths alone.
 func Absent(service string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		httpapi.Refuse(w, r, "", &market.Error{
+		httpapi.Refuse(w, r, &market.Error{
 			Kind: market.Unavailable, Code: "service_absent", RetryAfter: 5 * time.Second,
 			Detail: "the service '" + service + "' does not run here",
 		})

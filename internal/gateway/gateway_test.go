@@ -29,6 +29,8 @@ func TestGuardOpen(t *testing.T) {
 		{"127.0.0.1.example:80", "", 403},
 		{"10.0.0.1", "", 403},
 		{"[::2]:80", "", 403},
+		{"127.0.0.1:80.shop.example", "", 403},
+		{"localhost:shop.example", "", 403},
 		{"127.0.0.1:8080", "X-Forwarded-For", 403},
 		{"127.0.0.1:8080", "x-forwarded-anything", 403},
 		{"127.0.0.1:8080", "Forwarded", 403},

@@ -27,9 +27,9 @@ const (
 
 // Fault is one thing wrong with an input.
 type Fault struct {
-	Location string `json:"location"`        // where it is: "body.store.lat", "query.limit", "path.id"
-	Message  string `json:"message"`         // what is wrong, for a person
-	Value    any    `json:"value,omitempty"` // what was sent, when that helps; never a secret
+	Location string `json:"location"`       // where it is: "body.store.lat", "query.limit", "path.id"
+	Message  string `json:"message"`        // what is wrong, for a person
+	Value    any    `json:"value,omitzero"` // what was sent, when that helps; never a secret
 }
 
 // Error is a refusal that the caller may read.

@@ -20,7 +20,7 @@ func writeAnswer(w http.ResponseWriter, r *http.Request, status int, location, e
 	if etag != "" {
 		h["Etag"] = []string{etag}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			if noneMatch(r.Header.Get("If-None-Match"), etag) {
+			if noneMatch(r.Header["If-None-Match"], etag) {
 				w.WriteHeader(http.StatusNotModified)
 				return nil
 			}

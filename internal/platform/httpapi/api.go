@@ -5,7 +5,6 @@
 package httpapi
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -31,6 +30,7 @@ type API struct {
 	options Options
 	mux     *http.ServeMux
 	routes  map[string]*route
+	aliases map[string]string // of what is at a path and below it: see [API.Alias]
 	doc     huma.API
 	tags    []*huma.Tag
 }
@@ -43,7 +43,7 @@ func New(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &API{options: o, mux: http.NewServeMux(), routes: map[string]*route{}, doc: newDocument(o)}
+	return &API{options: o, mux: http.NewServeMux(), routes: map[string]*route{}, aliases: map[string]string{}, doc: newDocument(o)}
 }
 
 // Mode is how the API decides who may do what.
@@ -100,6 +100,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 // route is all methods of one path.
 type route struct {
+	alias   string
 	methods map[string]http.HandlerFunc
 	allow   string
 }
@@ -118,34 +119,39 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	writeProblem(w, r, aliasFor(r), &statusError{
+	writeProblem(w, r, rt.alias, &statusError{
 		status: http.StatusMethodNotAllowed, code: "method_not_allowed",
 		detail: clip(r.Method) + " is not allowed here; allowed are " + rt.allow,
 	})
 }
 
-// mount puts a handler on the mux, with and without a trailing slash.
+// mount puts the handler of an operation on the mux.
 func (g *Group) mount(op Operation, h handler) {
+	alias := g.system.ErrorAlias
+	fixed, _, _ := strings.Cut(op.Path, "/{")
+	g.api.aliases[fixed] = alias
 	if g.system.Absent {
 		return
 	}
-	rt := g.api.routes[op.Path]
-	if rt == nil {
-		rt = &route{methods: map[string]http.HandlerFunc{}}
-		g.api.routes[op.Path] = rt
-		var root http.Handler = rt
-		if g.system.ErrorAlias != "" {
-			root = withAlias(g.system.ErrorAlias, rt)
-		}
-		g.api.mux.Handle(op.Path, root)
-		g.api.mux.Handle(op.Path+"/{$}", root)
-	}
-	alias := g.system.ErrorAlias
-	rt.methods[op.Method] = func(w http.ResponseWriter, r *http.Request) {
+	g.api.answer(op.Method, op.Path, alias, func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			g.api.fail(w, r, alias, err)
 		}
+	})
+}
+
+// answer mounts one method of a path, with and without a trailing slash.
+func (a *API) answer(method, path, alias string, h http.HandlerFunc) {
+	rt := a.routes[path]
+	if rt == nil {
+		rt = &route{alias: alias, methods: map[string]http.HandlerFunc{}}
+		a.routes[path] = rt
+		a.mux.Handle(path, rt)
+		if !strings.HasSuffix(path, "/{$}") {
+			a.mux.Handle(path+"/{$}", rt)
+		}
 	}
+	rt.methods[method] = h
 	allowed := sortedKeys(rt.methods)
 	if rt.methods[http.MethodGet] != nil {
 		allowed = append(allowed, http.MethodHead)
@@ -153,27 +159,31 @@ func (g *Group) mount(op Operation, h handler) {
 	rt.allow = strings.Join(append(allowed, http.MethodOptions), ", ")
 }
 
-type aliasKey struct{}
-
-// withAlias marks requests for the one answer that is given outside an
-// operation: 405.
-func withAlias(alias string, rt *route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rt.methods[r.Method] == nil {
-			r = r.WithContext(context.WithValue(r.Context(), aliasKey{}, alias))
+// Alias names the member that repeats the detail in errors at a path, for those
+// that no operation answers: it is that of the system to which the path belongs.
+func (a *API) Alias(path string) string {
+	for path != "" {
+		if alias, ok := a.aliases[path]; ok {
+			return alias
 		}
-		rt.ServeHTTP(w, r)
-	})
+		path = path[:max(0, strings.LastIndexByte(path, '/'))]
+	}
+	return ""
 }
 
-func aliasFor(r *http.Request) string {
-	alias, _ := r.Context().Value(aliasKey{}).(string)
-	return alias
+// Handle mounts a plain handler, such as a page, at a path of its own. With a
+// method ("GET /docs") it answers that one alone, with and without a trailing
+// slash. A path that ends in a slash takes all below it.
+func (a *API) Handle(pattern string, h http.Handler) {
+	if method, path, ok := strings.Cut(pattern, " "); ok {
+		if path != "/{$}" {
+			path = strings.TrimSuffix(path, "/{$}")
+		}
+		a.answer(method, path, "", h.ServeHTTP)
+		return
+	}
+	a.mux.Handle(pattern, h)
 }
-
-// Handle mounts a plain handler, such as a page, at a path of its own. A path
-// that ends in a slash takes all below it.
-func (a *API) Handle(pattern string, h http.Handler) { a.mux.Handle(pattern, h) }
 
 // ServeHTTP answers a request by its operation.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }

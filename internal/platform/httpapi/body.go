@@ -90,7 +90,9 @@ func badJSON(err error, data []byte) error {
 	return market.Faults{{Location: "body", Message: "the body is not valid JSON: " + what}}.Err("invalid_json")
 }
 
-func (d *bodyReader) fault(path, format string, args ...any) {
+func (d *bodyReader) fault(path, format string, args ...any) { d.note(path, nil, format, args...) }
+
+func (d *bodyReader) note(path string, value any, format string, args ...any) {
 	if len(d.faults) >= maxFaults {
 		return
 	}
@@ -98,7 +100,13 @@ func (d *bodyReader) fault(path, format string, args ...any) {
 	if name == "" {
 		name = "the body"
 	}
-	d.faults = append(d.faults, market.Fault{Location: strings.TrimSuffix("body."+path, "."), Message: name + " " + fmt.Sprintf(format, args...)})
+	d.faults = append(d.faults, market.Fault{Location: strings.TrimSuffix("body."+path, "."), Message: name + " " + fmt.Sprintf(format, args...), Value: value})
+}
+
+// wrongNumber is a fault that repeats what was sent. Others do not: it may be a
+// password in the wrong place.
+func (d *bodyReader) wrongNumber(path, text, format string, args ...any) {
+	d.note(path, clip(text), format, args...)
 }
 
 // wrongType skips the next value and says what it should have been.
@@ -309,18 +317,18 @@ func (d *bodyReader) numberText(path string) (string, error) {
 	}
 	text := token.String()
 	if _, err := market.ParseMoney(text); errors.Is(err, market.ErrNotNumber) {
-		d.fault(path, "must be a number; got '%s'", clip(text))
+		d.wrongNumber(path, text, "must be a number; got '%s'", clip(text))
 		return "", nil
 	}
 	return text, nil
 }
 
-// clip keeps a value that is echoed to a readable length.
+// clip keeps a value that is echoed readable: text, of a bounded length.
 func clip(s string) string {
 	if len(s) > 64 {
 		return strings.ToValidUTF8(s[:64], "") + "…"
 	}
-	return s
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func readNumber(d *bodyReader, v reflect.Value, path string) error {
@@ -359,7 +367,7 @@ func readInt(d *bodyReader, v reflect.Value, path string) error {
 	}
 	n, err := market.ParseInteger(text)
 	if err != nil {
-		d.fault(path, "%s; got %s", err, clip(text))
+		d.wrongNumber(path, text, "%s; got %s", err, clip(text))
 		return nil
 	}
 	v.SetInt(n)
@@ -373,7 +381,7 @@ func readFloat(d *bodyReader, v reflect.Value, path string) error {
 	}
 	f, _ := strconv.ParseFloat(text, 64) // text is a number: the one error is that it is out of range
 	if math.IsInf(f, 0) {
-		d.fault(path, "is too large; got %s", clip(text))
+		d.wrongNumber(path, text, "is too large; got %s", clip(text))
 		return nil
 	}
 	v.SetFloat(f + 0) // -0 becomes 0

@@ -18,40 +18,39 @@ func ETag(version int64, variant ...string) string {
 	return tag + `"`
 }
 
-// parseIfMatch reads an If-Match header. Weak tags never match (RFC 9110,
+// parseIfMatch reads the lines of an If-Match header. Weak tags never match (RFC 9110,
 // section 13.1.1), nor do tags that are not of our making.
-func parseIfMatch(header string) market.IfMatch {
-	if header == "" {
-		return market.IfMatch{}
-	}
-	m := market.IfMatch{Given: true}
-	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" {
-			m.Any = true
-		}
-		text, ok := strings.CutPrefix(tag, `"`)
-		if !ok {
-			continue
-		}
-		text, _, _ = strings.Cut(strings.TrimSuffix(text, `"`), ".")
-		if v, err := strconv.ParseInt(text, 10, 64); err == nil {
-			m.Versions = append(m.Versions, v)
+func parseIfMatch(header []string) market.IfMatch {
+	var m market.IfMatch
+	for _, line := range header {
+		for tag := range strings.SplitSeq(line, ",") {
+			if tag = strings.TrimSpace(tag); tag == "" {
+				continue
+			}
+			m.Given = true
+			if tag == "*" {
+				m.Any = true
+			}
+			text, ok := strings.CutPrefix(tag, `"`)
+			text, closed := strings.CutSuffix(text, `"`)
+			text, _, _ = strings.Cut(text, ".")
+			if v, err := ParseID(text); ok && closed && err == nil {
+				m.Versions = append(m.Versions, v)
+			}
 		}
 	}
 	return m
 }
 
-// noneMatch says whether an If-None-Match header names the tag, so that a 304
-// is due. The comparison is the weak one (RFC 9110, section 13.1.2).
-func noneMatch(header, etag string) bool {
-	if header == "" || etag == "" {
-		return false
-	}
-	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-			return true
+// noneMatch says whether the lines of an If-None-Match header name the tag, so
+// that a 304 is due. The comparison is the weak one (RFC 9110, section 13.1.2).
+func noneMatch(header []string, etag string) bool {
+	for _, line := range header {
+		for tag := range strings.SplitSeq(line, ",") {
+			tag = strings.TrimSpace(tag)
+			if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+				return true
+			}
 		}
 	}
 	return false

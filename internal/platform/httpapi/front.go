@@ -18,6 +18,7 @@ import (
 type responseWriter struct {
 	http.ResponseWriter
 	id     string
+	alias  func(path string) string
 	status int
 	bytes  int64
 }
@@ -51,11 +52,22 @@ func RequestID(w http.ResponseWriter) string {
 	return ""
 }
 
+// aliasAt is the alias of errors at the path of a request that no operation
+// answers.
+func aliasAt(w http.ResponseWriter, r *http.Request) string {
+	if rw, ok := w.(*responseWriter); ok && rw.alias != nil {
+		return rw.alias(r.URL.Path)
+	}
+	return ""
+}
+
 // FrontOptions says what stands before every request.
 type FrontOptions struct {
 	Now      func() time.Time
 	Log      *slog.Logger // faults of the server
 	Requests *slog.Logger // one line per request; nil: none
+
+	Alias func(path string) string // of errors that no operation gives, as [API.Alias]; nil: none
 }
 
 // Front is the outermost handler: it gives each request an id, answers a panic
@@ -64,7 +76,7 @@ func Front(next http.Handler, o FrontOptions) http.Handler {
 	ids := newIDs()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		start := o.Now()
-		w := &responseWriter{ResponseWriter: rw}
+		w := &responseWriter{ResponseWriter: rw, alias: o.Alias}
 		given := r.Header.Get("X-Request-Id")
 		w.id = given
 		if !plainID(given) {
@@ -96,7 +108,7 @@ func answerWhole(w *responseWriter, r *http.Request, next http.Handler, log *slo
 		}
 		log.ErrorContext(r.Context(), "panic", "request_id", w.id, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 		if w.status == 0 {
-			writeProblem(w, r, "", &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + w.id + " is in the log"})
+			writeProblem(w, r, aliasAt(w, r), &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + w.id + " is in the log"})
 			whole = true
 		}
 	}()
@@ -156,11 +168,10 @@ func PassOn(ctx context.Context, out http.Header) {
 
 // NotFound answers for a path that is nothing here.
 func NotFound(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, r, "", &statusError{status: http.StatusNotFound, code: "no_such_path", detail: "there is nothing at this path; see /docs for what there is"})
+	writeProblem(w, r, aliasAt(w, r), &statusError{status: http.StatusNotFound, code: "no_such_path", detail: "there is nothing at this path; see /docs for what there is"})
 }
 
-// Refuse answers with a refusal outside an operation, with the detail repeated
-// under the alias.
-func Refuse(w http.ResponseWriter, r *http.Request, alias string, e *market.Error) {
-	writeProblem(w, r, alias, asStatus(e))
+// Refuse answers with a refusal outside an operation.
+func Refuse(w http.ResponseWriter, r *http.Request, e *market.Error) {
+	writeProblem(w, r, aliasAt(w, r), asStatus(e))
 }

@@ -107,7 +107,35 @@ func newAPI() *httpapi.API {
 		func(_ context.Context, in *ByID) (*httpapi.List[int64], error) {
 			return &httpapi.List[int64]{ID: func(n int64) int64 { return n }, Items: count(market.Page{}, 1_000_000, in.ID)}, nil
 		})
+	strict := api.System(httpapi.System{Name: "strict", Tag: "Strict", Description: "Strict.", StrictQuery: true})
+	httpapi.Register(strict, httpapi.Operation{ID: "get-strict", Method: "GET", Path: "/strict", Summary: "Get", Description: "Get.", Access: httpapi.ReadCatalogue},
+		func(context.Context, *struct{}) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil })
+	httpapi.Register(strict, httpapi.Operation{ID: "change-named", Method: "PUT", Path: "/named/{id}", Summary: "Change", Description: "Change.", Access: httpapi.ReadCatalogue},
+		func(context.Context, *namedInput) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil })
+	absent := api.System(httpapi.System{Name: "absent", Tag: "Absent", Description: "Absent.", ErrorAlias: "error", Absent: true})
+	httpapi.Register(absent, httpapi.Operation{ID: "get-absent", Method: "GET", Path: "/absent", Summary: "Get", Description: "Get.", Access: httpapi.ReadCatalogue},
+		func(context.Context, *struct{}) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil })
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "a page") })
+	api.Handle("GET /page", page)
+	api.Handle("GET /page/{$}", page) // said or not, it is the same
+	api.Handle("GET /{$}", page)
 	return api
+}
+
+// name is an id that nothing has.
+type name string
+
+func (name) UnmarshalText(b []byte) error {
+	return market.Refuse(market.NotFound, "unknown_name", "no name is '%s'", b)
+}
+
+type ByName struct {
+	ID name `path:"id" noun:"Name"`
+}
+
+type namedInput struct {
+	ByName
+	Body thingBody
 }
 
 func count(page market.Page, to, breakAt int64) iter.Seq2[int64, error] {
@@ -209,6 +237,25 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/things?cursor=x", "", "", 400, `cursor must be`},
 		{"GET", "/things?complete=2", "", "", 400, `complete must be 0 or 1`},
 		{"GET", "/things?limit=%zz", "", "", 400, `query`},
+		{"GET", "/strict?%ff=1", "", "", 400, `"detail":"unknown query parameter '�'"`},
+		{"GET", "/strict?b=1&a=2", "", "", 400, `"errors":[{"location":"query.a","message":"unknown query parameter 'a'"},{"location":"query.b"`},
+		{"GET", "/things?limit=", "", "", 400, `"value":""`},
+		{"POST", "/things", `{"name":"a","count":"x"}`, "", 400, `"errors":[{"location":"body.count","message":"count must be a number; got 'x'","value":"x"}]`},
+		// names that nothing has: said after the body was judged
+		{"PUT", "/named/nothing", `{"name":"a"}`, "", 404, `no name is 'nothing'`},
+		{"PUT", "/named/nothing", `{"name":"a"}`, "Content-Type: text/plain", 415, ``},
+		{"PUT", "/named/nothing", `{}`, "", 400, `name is required`},
+		{"PUT", "/named/%FF", `{}`, "Content-Type: text/plain", 400, `UTF-8`},
+		// outside operations
+		{"GET", "/page/", "", "", 200, `a page`},
+		{"HEAD", "/page", "", "", 200, ``},
+		{"OPTIONS", "/page", "", "", 204, `Allow: GET, HEAD, OPTIONS`},
+		{"POST", "/page/", "", "", 405, `Allow: GET, HEAD, OPTIONS`},
+		{"POST", "/", "", "", 405, `Allow: GET, HEAD, OPTIONS`},
+		{"GET", "/things/1/nothing", "", "", 404, `"message":"there is nothing`},
+		{"GET", "/absent/1", "", "", 404, `"error":"there is nothing`},
+		{"GET", "/thingsx", "", "", 404, `"instance":"/thingsx"}`},
+		{"GET", "/things/501", "", "", 500, `"message":"something went wrong on our side; request `},
 		// the rest
 		{"GET", "/things/404", "", "", 404, `"type":"urn:emporium:problem:unknown_thing","title":"Not Found","status":404,"detail":"no thing has the id 404","instance":"/things/404","message":"no thing has the id 404"`},
 		{"GET", "/things/500", "", "", 500, `is in the log`},
@@ -218,6 +265,10 @@ func TestAnswers(t *testing.T) {
 		{"PATCH", "/things/1", "", "", 405, `"message":"PATCH is not allowed here`},
 		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "2"`, 412, `changed since`},
 		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: W/"3"`, 412, ``},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "+3"`, 412, ``},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "3`, 412, ``},
+		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "1"|If-Match: "3"`, 200, `"4"`},
+		{"GET", "/things/1", ``, `If-None-Match: "1"|If-None-Match: "3"`, 304, ``},
 		{"GET", "/broken/1", "", "", 500, ``},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
@@ -227,7 +278,10 @@ func TestAnswers(t *testing.T) {
 			}
 			for h := range strings.SplitSeq(c.headers, "|") {
 				if name, value, ok := strings.Cut(h, ": "); ok {
-					r.Header.Set(name, value)
+					if name == "Content-Type" {
+						r.Header.Del(name)
+					}
+					r.Header.Add(name, value)
 				}
 			}
 			w := httptest.NewRecorder()
@@ -297,7 +351,7 @@ func TestDocument(t *testing.T) {
 
 func front(api *httpapi.API) http.Handler {
 	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
-	return httpapi.Front(api, httpapi.FrontOptions{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	return httpapi.Front(api, httpapi.FrontOptions{Now: time.Now, Log: slog.New(slog.DiscardHandler), Alias: api.Alias})
 }
 
 // TestEither holds the two shapes of a member, as the server writes them and as

@@ -213,8 +213,10 @@ func ParseID(text string) (int64, error) {
 	return n, err
 }
 
-// readPath reads the ids in the path.
-func (p *inputPlan) readPath(v reflect.Value, r *http.Request) error {
+// readPath reads the ids in the path. One that nothing can be called by is
+// unknown: that is said after the body was judged, like of any other thing that
+// does not exist.
+func (p *inputPlan) readPath(v reflect.Value, r *http.Request) (unknown, fault error) {
 	var faults market.Faults
 	for _, param := range p.path {
 		text := r.PathValue(param.name)
@@ -224,12 +226,13 @@ func (p *inputPlan) readPath(v reflect.Value, r *http.Request) error {
 		}
 		if err := param.set(v.FieldByIndex(param.index), text); err != nil {
 			if market.KindOf(err) != 0 {
-				return err
+				unknown = err
+				continue
 			}
 			faults.Add("path."+param.name, clip(text), "%s", err)
 		}
 	}
-	return faults.Err("invalid_path")
+	return unknown, faults.Err("invalid_path")
 }
 
 // readQuery reads the query parameters: a known one may come once; an unknown

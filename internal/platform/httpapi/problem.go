@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"emporium/internal/market"
 )
@@ -86,7 +87,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, alias string, e *statu
 		for i := range p.Errors {
 			p.Errors[i].Value = nil
 		}
-		body, _ = json.Marshal(&p)
+		body, _ = json.Marshal(&p, jsontext.AllowInvalidUTF8(true))
 	}
 	h := w.Header()
 	maps.Copy(h, e.header)

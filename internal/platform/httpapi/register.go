@@ -129,7 +129,8 @@ func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *ht
 		}
 		in := new(I)
 		v := reflect.ValueOf(in).Elem()
-		if err := plan.readPath(v, r); err != nil {
+		unknown, err := plan.readPath(v, r)
+		if err != nil {
 			return nil, nil, err
 		}
 		if plan.body != nil {
@@ -140,8 +141,11 @@ func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *ht
 		if err := plan.readQuery(v, r, g.system.StrictQuery); err != nil {
 			return nil, nil, err
 		}
+		if unknown != nil {
+			return nil, nil, unknown
+		}
 		if plan.ifMatch != nil {
-			v.FieldByIndex(plan.ifMatch).Set(reflect.ValueOf(parseIfMatch(r.Header.Get("If-Match"))))
+			v.FieldByIndex(plan.ifMatch).Set(reflect.ValueOf(parseIfMatch(r.Header["If-Match"])))
 		}
 		for _, h := range plan.header {
 			v.FieldByIndex(h.index).SetString(r.Header.Get(h.name))

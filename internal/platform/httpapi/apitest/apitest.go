@@ -52,7 +52,7 @@ func NewWith(t testing.TB, o httpapi.Options, routes func(api *httpapi.API)) *AP
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := httpapi.Front(api, httpapi.FrontOptions{Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	front := httpapi.Front(api, httpapi.FrontOptions{Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Alias: api.Alias})
 	return &API{handler: front, router: newRouter(t, doc.JSON)}
 }
 
