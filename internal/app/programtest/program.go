@@ -125,7 +125,7 @@ func (p *Program) Output() string {
 // Kill ends the program with SIGKILL and waits until it is gone.
 func (p *Program) Kill() {
 	_ = p.cmd.Process.Kill()
-	_ = <-p.exited
+	<-p.exited
 }
 
 // Stop asks the program to end, and gives how it ended.
