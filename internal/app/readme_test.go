@@ -21,13 +21,23 @@ import (
 
 // Every ```console block of README.md is typed in, in order, at a demo that was
 // just started, and must show what the page shows.
-func TestReadme(t *testing.T) {
-	page, err := os.ReadFile("../../README.md")
+func TestReadme(t *testing.T) { typePage(t, "../../README.md", "--demo") }
+
+// So is each of these pages, at an empty shop.
+func TestHowto(t *testing.T) {
+	for _, page := range []string{"lists", "safe-requests", "sign-in", "watch"} {
+		t.Run(page, func(t *testing.T) { typePage(t, "../../docs/howto/"+page+".md") })
+	}
+}
+
+func typePage(t *testing.T, file string, flags ...string) {
+	t.Helper()
+	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shell{t: t, server: programtest.Start(t, "--demo"), vars: map[string]string{}}
-	apitest.Golden(t, "../../README.md", typedIn(string(page), s.run))
+	s := &shell{t: t, server: programtest.Start(t, flags...), vars: map[string]string{}}
+	apitest.Golden(t, file, typedIn(string(page), s.run))
 	if s.calls == 0 {
 		t.Error("the page calls nothing")
 	}
