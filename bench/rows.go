@@ -193,9 +193,9 @@ func (b *bench) runSide(r row, s side, duration time.Duration) (run, error) {
 	if err != nil {
 		return run{}, fmt.Errorf("%s: %w", s.server, err)
 	}
-	used := p.cpu() - before
 	profiled()
-	p.settle()
+	p.settle() // what it has left to do is part of what a request costs
+	used := p.cpu() - before
 	return run{rate: o.rate(), cpu: used / time.Duration(max(o.requests, 1))}, nil
 }
 
