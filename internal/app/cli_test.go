@@ -157,6 +157,32 @@ func TestImportAndExport(t *testing.T) {
 	}
 }
 
+// TestEverythingGoesRound exports each kind of goods and imports it elsewhere.
+func TestEverythingGoesRound(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, kind := range []struct{ what, rows string }{
+		{"movies", `{"title":"Alien é"}{"title":"Brazil","description":"1985"}`},
+		{"coupons", `{}{"title":"x","expire_at":"2016-08-05T08:40:51.620Z","published_at":"2016-08-05T08:40:51.620Z","store":{"lat":1.5}}`},
+		{"products", `{"id":70,"face":"e\u0301","size":1,"price":2}{"face":"f","size":1,"price":2}`},
+		{"users", `{"username":"..","email":"a@b"}{"username":"a/b é?%41","email":"a@b"}{"username":".","email":"a@b"}`},
+		{"purchases", `{"username":"..","product_id":70}{"username":"a/b é?%41","product_id":71}{"username":".","product_id":71}{"id":9,"username":"..","product_id":71}`},
+	} {
+		if status, _, errs := command(t, kind.rows, "import", kind.what, "-", "--data=shop"); status != 0 {
+			t.Fatalf("%s: %s", kind.what, errs)
+		}
+		status, first, errs := command(t, "", "export", kind.what, "--data=shop")
+		if status != 0 {
+			t.Fatalf("%s: %s", kind.what, errs)
+		}
+		if status, out, errs := command(t, first, "import", kind.what, "-", "--data=other"); status != 0 {
+			t.Errorf("%s: %s %s of %s", kind.what, out, errs, first)
+		}
+		if _, again, errs := command(t, "", "export", kind.what, "--data=other"); again != first || strings.Count(kind.rows, "}{")+1 > strings.Count(first, "\"id\"")+strings.Count(first, "email") {
+			t.Errorf("%s: got  %s %s\nwant %s", kind.what, again, errs, first)
+		}
+	}
+}
+
 func TestImportForms(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, c := range map[string]struct {
@@ -169,7 +195,8 @@ func TestImportForms(t *testing.T) {
 		"empty":    {"", "0 movies", ""},
 		"cut off":  {"[{\"title\":\"a\"},\n{\"title\":", "1 movies", "emporium: line 2: the file is not valid JSON here"},
 		"not rows": {"[1, null, \"x\"]", "0 movies", "line 1: the body must be an object; got a number\nline 1: the body must be an object; got null\nline 1: the body must be an object; got a string\n"},
-		"latin 1":  {"[{\"title\":\"caf\xe9\"}]", "0 movies", "emporium: line 1: the file is not valid JSON here"},
+		"latin 1":  {"[{\"title\":\"caf\xe9\"},\n{\"title\":\"a\"}]", "1 movies", "line 1: the body is not valid JSON: at byte 13: invalid UTF-8\n"},
+		"broken":   {"{\"title\":\"a\"}\n{\"title\" \"b\"}\n{\"title\":\"c\"}", "2 movies imported", "line 2: the file is not valid JSON here: invalid character '\"' after object name (expecting ':')\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, out, errs := command(t, c.file, "import", "movies", "-", "--data="+t.TempDir())

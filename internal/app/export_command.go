@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 type exportCommand struct {
@@ -83,9 +84,15 @@ func exportPurchases(ctx context.Context, shop *shop, out io.Writer) error {
 		if err := json.Unmarshal(row, &user); err != nil {
 			return err
 		}
-		return eachRow(ctx, shop, "/api/purchases/by_user/"+url.PathEscape(user.Username), "purchases", w.add)
+		return eachRow(ctx, shop, "/api/purchases/by_user/"+segment(user.Username), "purchases", w.add)
 	})
 	return errors.Join(err, w.end())
+}
+
+// segment writes a name as one segment of a path. Dots are escaped too: a name
+// of nothing else would be resolved as a path.
+func segment(name string) string {
+	return strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
 }
 
 // eachRow reads a list of the data API page by page.

@@ -56,11 +56,17 @@ func (c *importCommand) Run(ctx context.Context, t Terminal) (err error) {
 func importRows(ctx context.Context, shop *shop, kind goods, rows *rows, bar *progress, report io.Writer) (good, bad int, err error) {
 	run := rand.Text() // a repeat after a lost answer must not store a row twice
 	defer bar.clear()
+	var broken brokenRow
 	for {
 		row, line, err := rows.next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return good, bad, nil
+		case errors.As(err, &broken):
+			bad++
+			bar.clear()
+			fmt.Fprintf(report, "line %d: %s\n", line, broken)
+			continue
 		case err != nil:
 			return good, bad, fmt.Errorf("line %d: %w; what stands before it is imported", line, err)
 		}

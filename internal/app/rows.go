@@ -1,8 +1,8 @@
 package app
 
 import (
+	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,19 +16,42 @@ import (
 // data API answers.
 type rows struct {
 	dec      *jsontext.Decoder
+	base     int64 // where in the file the decoder's input began
 	lines    *lineCounter
 	assigned []string
 	started  bool
 	inArray  bool
+	wrapped  bool // an object stands around the array
+	resumed  bool // after a row that cannot be read
 }
 
+// brokenRow is what is wrong with the text of one row. The next one is still
+// there.
+type brokenRow struct{ error }
+
+// lenient leaves to the server what is wrong within a row, so that it is refused
+// alone.
+var lenient = jsontext.AllowDuplicateNames(true)
+
 func newRows(r io.Reader, assigned []string) *rows {
-	lines := &lineCounter{r: r}
-	return &rows{dec: jsontext.NewDecoder(lines), lines: lines, assigned: assigned}
+	in := bufio.NewReader(r)
+	if start, _ := in.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
+		_, _ = in.Discard(len(byteOrderMark))
+	}
+	lines := &lineCounter{r: in}
+	return &rows{dec: newDecoder(lines), lines: lines, assigned: assigned}
+}
+
+// byteOrderMark begins the files of some editors. It is no part of the text.
+const byteOrderMark = "\uFEFF"
+
+func newDecoder(r io.Reader) *jsontext.Decoder {
+	return jsontext.NewDecoder(r, lenient, jsontext.AllowInvalidUTF8(true))
 }
 
 // next gives the next row and the line on which it begins; io.EOF at the end.
-// Any other error is final: the file is broken at that line.
+// After a brokenRow there is more; any other error is final, and the file is
+// broken at that line.
 func (r *rows) next() (row []byte, line int, err error) {
 	if !r.started {
 		r.started = true
@@ -39,48 +62,98 @@ func (r *rows) next() (row []byte, line int, err error) {
 	kind := r.dec.PeekKind()
 	line = r.line()
 	if r.inArray && kind == ']' {
-		return nil, line, io.EOF
+		return nil, line, r.close()
 	}
 	raw, err := r.dec.ReadValue()
-	if err != nil {
-		if errors.Is(err, io.EOF) && !r.inArray {
-			return nil, line, io.EOF
-		}
-		if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-			line, err = r.lines.at(syntax.ByteOffset), syntax.Err
-		}
-		return nil, line, fmt.Errorf("the file is not valid JSON here: %w", err)
+	if err == nil {
+		return r.strip(raw), line, nil
 	}
-	return r.strip(raw), line, nil
+	if errors.Is(err, io.EOF) && !r.inArray {
+		return nil, line, io.EOF
+	}
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return nil, line, fmt.Errorf("read the file: %w", err)
+	}
+	err = fmt.Errorf("the file is not valid JSON here: %w", syntax.Err)
+	at := r.base + syntax.ByteOffset
+	if errors.Is(syntax.Err, io.ErrUnexpectedEOF) || !r.resume() {
+		return nil, r.lines.at(at), err
+	}
+	return nil, line, brokenRow{err}
 }
 
 // open steps into the array of rows.
 func (r *rows) open() error {
-	for {
-		switch r.dec.PeekKind() {
-		case '[':
-			_, err := r.dec.ReadToken()
-			r.inArray = true
+	r.dec.PeekKind() // reads the head
+	names := r.lines.wrapped()
+	if r.wrapped = names > 0; r.wrapped {
+		if _, err := r.dec.ReadToken(); err != nil {
 			return err
-		case '{':
-			// A row, or the object around the rows: {"users": [ … tells.
-			if !r.lines.looksWrapped() {
-				return nil
+		}
+		for range 2*names - 1 { // names, and the values of all but the last
+			if err := r.dec.SkipValue(); err != nil {
+				return err
 			}
-			for range 2 { // the brace and the name
-				if _, err := r.dec.ReadToken(); err != nil {
-					return err
-				}
-			}
-		default:
-			return nil
 		}
 	}
+	if r.dec.PeekKind() != '[' {
+		return nil
+	}
+	_, err := r.dec.ReadToken()
+	r.inArray = true
+	return err
+}
+
+// close steps out of the array of rows. It gives io.EOF when that was all.
+func (r *rows) close() error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	if r.wrapped && !r.resumed {
+		for r.dec.PeekKind() == '"' { // what stands beside the rows says something about them
+			if err := errors.Join(r.dec.SkipValue(), r.dec.SkipValue()); err != nil {
+				return err
+			}
+		}
+		if _, err := r.dec.ReadToken(); err != nil {
+			return err
+		}
+	}
+	if r.resumed && r.wrapped {
+		return io.EOF // the decoder has not seen what the array stands in
+	}
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("more follows after the rows")
+	}
+	return io.EOF
+}
+
+// resume goes on after a row that cannot be read: with the next line that begins
+// an object. It says whether there is one.
+func (r *rows) resume() bool {
+	begins := r.base + r.dec.InputOffset() + int64(leading(r.dec.UnreadBuffer()))
+	r.lines.unread(r.dec.UnreadBuffer())
+	at, found := r.lines.skip(r.base+r.dec.InputOffset(), begins)
+	if !found {
+		return false
+	}
+	r.base, r.resumed = at, true
+	if r.inArray { // the decoder is to know that it is in one
+		r.lines.unread([]byte{'['})
+		r.base--
+	}
+	r.dec = newDecoder(r.lines)
+	if r.inArray {
+		_, err := r.dec.ReadToken()
+		return err == nil
+	}
+	return true
 }
 
 // line is the line on which the value begins that was peeked at.
 func (r *rows) line() int {
-	before := r.dec.InputOffset()
+	before := r.base + r.dec.InputOffset()
 	return r.lines.at(before + int64(leading(r.dec.UnreadBuffer())))
 }
 
@@ -94,43 +167,55 @@ func leading(b []byte) int {
 	return len(b)
 }
 
-// strip takes out the fields that the server assigns.
+// strip takes out the fields that the server assigns, and leaves the rest as it
+// is, right or wrong.
 func (r *rows) strip(raw jsontext.Value) []byte {
 	if len(r.assigned) == 0 || raw.Kind() != '{' {
 		return slices.Clone(raw)
 	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil {
+	dec := newDecoder(bytes.NewReader(raw))
+	if _, err := dec.ReadToken(); err != nil {
 		return slices.Clone(raw)
 	}
-	found := false
-	for _, name := range r.assigned {
-		if _, has := fields[name]; has {
-			found = true
-			delete(fields, name)
+	out := []byte{'{'}
+	for dec.PeekKind() == '"' {
+		from := len(out)
+		if from > 1 {
+			out = append(out, ',')
+		}
+		name, err := dec.ReadValue()
+		if err != nil {
+			return slices.Clone(raw)
+		}
+		text, _ := jsontext.AppendUnquote(nil, name)
+		out = append(append(out, name...), ':')
+		value, err := dec.ReadValue()
+		if err != nil {
+			return slices.Clone(raw)
+		}
+		if out = append(out, value...); slices.Contains(r.assigned, string(text)) {
+			out = out[:from]
 		}
 	}
-	if !found {
-		return slices.Clone(raw)
-	}
-	out, err := json.Marshal(fields)
-	if err != nil {
-		return slices.Clone(raw)
-	}
-	return out
+	return append(out, '}')
 }
 
 // lineCounter turns offsets into lines, for offsets that grow.
 type lineCounter struct {
-	r     io.Reader
-	head  []byte  // the first bytes, to see what the file is
-	read  int64   // bytes so far
-	ends  []int64 // of lines not yet passed
-	line  int     // lines passed
-	total func(read int64)
+	r    io.Reader
+	back []byte  // read before, to be read again
+	head []byte  // the first bytes, to see what the file is
+	read int64   // bytes so far
+	ends []int64 // of lines not yet passed
+	line int     // lines passed
 }
 
 func (l *lineCounter) Read(b []byte) (int, error) {
+	if len(l.back) > 0 {
+		n := copy(b, l.back)
+		l.back = l.back[n:]
+		return n, nil
+	}
 	n, err := l.r.Read(b)
 	if room := 4096 - len(l.head); room > 0 {
 		l.head = append(l.head, b[:min(n, room)]...)
@@ -141,10 +226,37 @@ func (l *lineCounter) Read(b []byte) (int, error) {
 		}
 	}
 	l.read += int64(n)
-	if l.total != nil {
-		l.total(l.read)
-	}
 	return n, err
+}
+
+// unread has bytes read again, before all others.
+func (l *lineCounter) unread(b []byte) {
+	l.back = slices.Concat(b, l.back)
+}
+
+// skip reads from an offset to the next line that begins an object, and that
+// begins itself after another offset. It gives where that is.
+func (l *lineCounter) skip(from, after int64) (at int64, found bool) {
+	b := make([]byte, 4096)
+	blank := false // so far, in this line
+	for {
+		n, err := l.Read(b)
+		for i, c := range b[:n] {
+			switch {
+			case c == '\n':
+				blank = from+int64(i) >= after
+			case blank && c == '{':
+				l.unread(b[i:n])
+				return from + int64(i), true
+			case !bytes.ContainsRune([]byte(" \t\r,"), rune(c)):
+				blank = false
+			}
+		}
+		from += int64(n)
+		if err != nil {
+			return from, false
+		}
+	}
 }
 
 func (l *lineCounter) at(offset int64) int {
@@ -155,16 +267,27 @@ func (l *lineCounter) at(offset int64) int {
 	return l.line + 1
 }
 
-// looksWrapped says whether the file begins with an object whose first member
-// is an array of objects.
-func (l *lineCounter) looksWrapped() bool {
-	dec := jsontext.NewDecoder(bytes.NewReader(l.head))
-	for _, want := range []jsontext.Kind{'{', '"', '['} {
-		token, err := dec.ReadToken()
-		if err != nil || token.Kind() != want {
-			return false
+// wrapped says which member of an object, with which the file begins, is an
+// array of objects; 0 when there is none.
+func (l *lineCounter) wrapped() (member int) {
+	dec := newDecoder(bytes.NewReader(l.head))
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return 0
+	}
+	for member = 1; dec.PeekKind() == '"'; member++ {
+		if err := dec.SkipValue(); err != nil {
+			return 0
+		}
+		if dec.PeekKind() == '[' {
+			_, err := dec.ReadToken()
+			if kind := dec.PeekKind(); err == nil && (kind == '{' || kind == ']' && member == 1) {
+				return member
+			}
+			return 0
+		}
+		if err := dec.SkipValue(); err != nil {
+			return 0
 		}
 	}
-	k := dec.PeekKind()
-	return k == '{' || k == ']'
+	return 0
 }
