@@ -50,6 +50,7 @@ func TestConfigCheckReportsEveryFault(t *testing.T) {
 	for name, value := range map[string]string{
 		"EMPORIUM_DRAIN": "soon", "EMPORIUM_HASHES": "-3", "EMPORIUM_LOG_LEVEL": "loud", "EMPORIUM_TYPO": "1",
 		"EMPORIUM_POPULAR_DATA_URL": "ftp://x", "EMPORIUM_SECRET": "short", "EMPORIUM_CACHE_BYTES": "many",
+		"EMPORIUM_TOKEN_KEY": "no key", "EMPORIUM_ACCOUNTS_URL": "http://x?y=1",
 	} {
 		t.Setenv(name, value)
 	}
@@ -57,12 +58,12 @@ func TestConfigCheckReportsEveryFault(t *testing.T) {
 	if status != 1 {
 		t.Errorf("status %d", status)
 	}
-	for _, want := range []string{"EMPORIUM_DRAIN", "EMPORIUM_HASHES", "EMPORIUM_LOG_LEVEL", "EMPORIUM_TYPO", "EMPORIUM_POPULAR_DATA_URL", "EMPORIUM_SECRET", "EMPORIUM_CACHE_BYTES", "--access", "--listen", "9 faults"} {
+	for _, want := range []string{"EMPORIUM_DRAIN", "EMPORIUM_HASHES", "EMPORIUM_LOG_LEVEL", "EMPORIUM_TYPO", "EMPORIUM_POPULAR_DATA_URL", "EMPORIUM_SECRET", "EMPORIUM_CACHE_BYTES", "--access", "--listen", "EMPORIUM_TOKEN_KEY", "EMPORIUM_ACCOUNTS_URL", "11 faults"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("no %s in\n%s", want, errs)
 		}
 	}
-	if strings.Contains(errs, "short") && strings.Contains(errs, `"short"`) {
+	if strings.Contains(errs, `"short"`) || strings.Contains(errs, "no key") {
 		t.Error("a secret is printed")
 	}
 }

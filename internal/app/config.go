@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"emporium/internal/accounts"
 	"emporium/internal/platform/httpapi"
 )
 
@@ -87,6 +88,11 @@ func (c *Config) Validate() error {
 	if n := len(c.Secret); n > 0 && n < 32 {
 		faults = append(faults, fmt.Errorf("--secret (EMPORIUM_SECRET): has %d characters; it needs at least 32", n))
 	}
+	if c.Token.Key != "" {
+		if _, err := accounts.ParseKey([]byte(c.Token.Key)); err != nil {
+			faults = append(faults, fmt.Errorf("--token-key (EMPORIUM_TOKEN_KEY): %w", err))
+		}
+	}
 	if c.Token.Life == 0 {
 		faults = append(faults, errors.New("--token-life (EMPORIUM_TOKEN_LIFE): must be longer than 0"))
 	}
@@ -100,7 +106,7 @@ func (c *Config) Validate() error {
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
 		{"--accounts-url (EMPORIUM_ACCOUNTS_URL)", c.Accounts},
 	} {
-		if parsed, err := url.Parse(u.value); u.value != "" && (err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https")) {
+		if u.value != "" && !isBase(u.value) {
 			faults = append(faults, fmt.Errorf("%s: %q is not a URL such as http://127.0.0.1:8081", u.flag, u.value))
 		}
 	}
@@ -108,6 +114,12 @@ func (c *Config) Validate() error {
 		faults = append(faults, errors.New("--access (EMPORIUM_ACCESS): the protected mode is not finished in this version. Listen on a loopback address only, or choose --access=open if nobody but you can reach "+strings.Join(c.Listen, " and ")))
 	}
 	return errors.Join(faults...)
+}
+
+// isBase says whether paths can be put behind a URL.
+func isBase(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.Fragment == ""
 }
 
 // mode is who may do what, and whether somebody chose it.

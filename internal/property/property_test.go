@@ -151,6 +151,8 @@ func TestRooms(t *testing.T) {
 		{Name: "create with characteristics", Call: post, Header: me, Body: `{"name":"Cellar","description":"Low.","propertyId":1,"characteristics":{"z":1.50,"a":"\u00e9\/","depth":-2,"é":"180","nine":1e9}}`},
 		{Name: "create with no characteristics", Call: post, Header: me, Body: `{"name":"Cellar","description":"Low.","characteristics":{}}`},
 		{Name: "create again with the same key", Before: []string{post + ` {"name":"Cellar","description":"Low.","characteristics":{"a":1}}`}, Call: post, Header: me + "|Idempotency-Key: k", Body: `{"name":"Cellar","description":"Low.","characteristics":{"a":1}}`},
+		{Name: "create in another property with the same key", Before: []string{`POST /api/property {"name":"a","description":"b","city":"c","typeId":2}`, post + " " + whole}, Call: "POST /api/property/3/rooms/", Header: me + "|Idempotency-Key: k", Body: whole},
+		{Name: "create again with and without a slash", Before: []string{post + "/ " + whole}, Call: post, Header: me + "|Idempotency-Key: k", Body: whole},
 		{Name: "get", Call: "GET /api/room/1", Header: me},
 		{Name: "get one without characteristics", Call: "GET /api/room/3", Header: me},
 		{Name: "get unchanged", Call: "GET /api/room/1", Header: me + `|If-None-Match: "1"`},

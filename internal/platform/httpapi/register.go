@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"emporium/internal/market"
 )
@@ -86,6 +87,9 @@ func Register[I any, O any, P interface {
 		}
 		out, err := handle(ctx, in)
 		if err != nil {
+			if len(op.TextErrors) > 0 {
+				w.Header().Add("Vary", "Accept")
+			}
 			return err
 		}
 		location, etag, body := out.parts()
@@ -177,7 +181,25 @@ func (g *Group) readBody(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if id.SignedIn() {
 		caller = "user:" + itoa(int64(id.User))
 	}
-	return market.WithOnceKey(ctx, market.OnceKey{Key: key, Caller: caller, Operation: op.ID, Body: append([]byte(nil), buf.Bytes()...)}), nil
+	operation := op.ID
+	if strings.Contains(op.Path, "{") { // a room of one property is not a repeat of another's
+		operation += " " + strings.TrimSuffix(r.URL.Path, "/")
+	}
+	return market.WithOnceKey(ctx, market.OnceKey{Key: key, Caller: caller, Operation: operation, Body: append([]byte(nil), buf.Bytes()...)}), nil
+}
+
+// reason is all that the errors of a chain say: a refusal's own text leaves out
+// its cause.
+func reason(err error) string {
+	text := err.Error()
+	var refusal *market.Error
+	for errors.As(err, &refusal) && refusal.Cause != nil {
+		err = refusal.Cause
+		if more := err.Error(); !strings.Contains(text, more) {
+			text += ": " + more
+		}
+	}
+	return text
 }
 
 // fail writes an error as a problem. What is not a refusal is a fault of ours:
@@ -194,7 +216,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, alias string, err err
 	case errors.As(err, &refusal):
 		status = asStatus(refusal)
 		if refusal.Cause != nil {
-			a.options.Log.WarnContext(r.Context(), "refused", "request_id", RequestID(w), "path", r.URL.Path, "detail", refusal.Detail, "cause", refusal.Cause)
+			a.options.Log.WarnContext(r.Context(), "refused", "request_id", RequestID(w), "path", r.URL.Path, "detail", refusal.Detail, "cause", reason(refusal.Cause))
 		}
 	case r.Context().Err() != nil: // the caller has gone: nobody reads this
 		status = &statusError{status: http.StatusServiceUnavailable, detail: "the request was cancelled", header: http.Header{"Retry-After": {"1"}}}
