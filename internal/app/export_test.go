@@ -16,7 +16,7 @@ type Row struct {
 // nil when all of it was seen.
 func ReadRows(file string, assigned ...string) (all []Row, err error) {
 	r := newRows(strings.NewReader(file), assigned)
-	var broken brokenRow
+	var broken brokenRowError
 	for {
 		row, line, err := r.next()
 		switch {

@@ -56,7 +56,7 @@ func (c *importCommand) Run(ctx context.Context, t Terminal) (err error) {
 func importRows(ctx context.Context, shop *shop, kind goods, rows *rows, bar *progress, report io.Writer) (good, bad int, err error) {
 	run := rand.Text() // a repeat after a lost answer must not store a row twice
 	defer bar.clear()
-	var broken brokenRow
+	var broken brokenRowError
 	for {
 		row, line, err := rows.next()
 		switch {

@@ -25,9 +25,9 @@ type rows struct {
 	resumed  bool // after a row that cannot be read
 }
 
-// brokenRow is what is wrong with the text of one row. The next one is still
+// brokenRowError is what is wrong with the text of one row. The next one is still
 // there.
-type brokenRow struct{ error }
+type brokenRowError struct{ error }
 
 // lenient leaves to the server what is wrong within a row, so that it is refused
 // alone.
@@ -50,7 +50,7 @@ func newDecoder(r io.Reader) *jsontext.Decoder {
 }
 
 // next gives the next row and the line on which it begins; io.EOF at the end.
-// After a brokenRow there is more; any other error is final, and the file is
+// After a brokenRowError there is more; any other error is final, and the file is
 // broken at that line.
 func (r *rows) next() (row []byte, line int, err error) {
 	if !r.started {
@@ -80,7 +80,7 @@ func (r *rows) next() (row []byte, line int, err error) {
 	if errors.Is(syntax.Err, io.ErrUnexpectedEOF) || !r.resume() {
 		return nil, r.lines.at(at), err
 	}
-	return nil, line, brokenRow{err}
+	return nil, line, brokenRowError{err}
 }
 
 // open steps into the array of rows.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestReasonIsLogged(t *testing.T) {
 		ID: "get-thing", Method: "GET", Path: "/things", Summary: "Get", Description: "Get.", Access: httpapi.ReadCatalogue,
 	}, func(context.Context, *struct{}) (*httpapi.Nothing, error) { return nil, queue })
 	w := httptest.NewRecorder()
-	front(api).ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/things", nil))
+	front(api).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/things", nil))
 	if w.Code != 503 || strings.Contains(w.Body.String(), "disk") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
