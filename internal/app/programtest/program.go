@@ -49,7 +49,8 @@ func Binary(t testing.TB) string {
 type Program struct {
 	URL    string // "http://127.0.0.1:34567"
 	cmd    *exec.Cmd
-	exited chan error
+	exited chan struct{} // closed once err says how it ended
+	err    error
 	mu     sync.Mutex
 	out    strings.Builder
 }
@@ -61,7 +62,7 @@ const startWithin = 30 * time.Second
 // says where it listens. It is killed when the test ends.
 func Start(t testing.TB, args ...string) *Program {
 	t.Helper()
-	p := &Program{cmd: exec.Command(Binary(t), append([]string{"serve", "--listen=127.0.0.1:0", "--drain=0s"}, args...)...), exited: make(chan error, 1)} //nolint:noctx // killed below
+	p := &Program{cmd: exec.Command(Binary(t), append([]string{"serve", "--listen=127.0.0.1:0", "--drain=0s"}, args...)...), exited: make(chan struct{})} //nolint:noctx // killed below
 	p.cmd.Dir = t.TempDir()                                                                                                                               // no .env of ours
 	p.cmd.Env = cleanEnv()
 	out, err := p.cmd.StdoutPipe()
@@ -85,14 +86,14 @@ func Start(t testing.TB, args ...string) *Program {
 	}()
 	go func() {
 		<-read
-		p.exited <- p.cmd.Wait()
+		p.err = p.cmd.Wait()
 		close(p.exited)
 	}()
 	t.Cleanup(p.Kill)
 	select {
 	case p.URL = <-address:
-	case err := <-p.exited:
-		t.Fatalf("the program ended: %v\n%s", err, p.Output())
+	case <-p.exited:
+		t.Fatalf("the program ended: %v\n%s", p.err, p.Output())
 	case <-time.After(startWithin):
 		t.Fatalf("the program did not say where it listens\n%s", p.Output())
 	}
@@ -131,7 +132,8 @@ func (p *Program) Kill() {
 // Stop asks the program to end, and gives how it ended.
 func (p *Program) Stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	return <-p.exited
+	<-p.exited
+	return p.err
 }
 
 // Pid is the program's process id.
