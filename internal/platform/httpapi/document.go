@@ -151,6 +151,15 @@ func finish(o *huma.Operation, op Operation) {
 	if op.Answer != nil && success.Content["application/json"] != nil {
 		success.Content["application/json"].Example = op.Answer
 	}
+	if tag := success.Headers["ETag"]; tag != nil && op.Method == http.MethodGet {
+		o.Parameters = append(o.Parameters, &huma.Param{
+			Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "Answer 304, without a body, while its ETag is one of these.", Example: `"3"`,
+		})
+		o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
+			Description: http.StatusText(http.StatusNotModified), Headers: map[string]*huma.Param{"ETag": tag},
+		}
+	}
 }
 
 // errors are the statuses that an operation of this shape can answer with.

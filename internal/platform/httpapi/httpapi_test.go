@@ -212,6 +212,9 @@ func TestAnswers(t *testing.T) {
 		{"POST", "/things", `{"name":"a"}`, "Content-Type: text/plain", 415, `"detail":"Expected Content-Type: 'application/json'; got: 'text/plain'"`},
 		{"POST", "/things", `{"name":"a"}`, "Content-Type: ", 415, `got: ''`},
 		{"POST", "/things", `{"name":"` + strings.Repeat("a", 2000) + `"}`, "", 413, `"message":"the body is larger than 1 KiB"`},
+		{"POST", "/things", `{"name":"` + strings.Repeat("a", 2000) + `"}`, "", 413, `Connection: close`},
+		{"POST", "/things", `{"name":"a"}`, "Content-Type: application/json; charset", 201, ``},
+		{"POST", "/things", `{"name":"a","shape":{"side":-0}}`, "", 201, `"side":0`},
 		{"POST", "/things", ``, "", 400, `needs a body`},
 		{"POST", "/things", `{`, "", 400, `not valid JSON`},
 		{"POST", "/things", `{"name":"a"} x`, "", 400, `not valid JSON`},
@@ -270,6 +273,7 @@ func TestAnswers(t *testing.T) {
 		{"PUT", "/things/1", `{"name":"a"}`, auth + `|If-Match: "1"|If-Match: "3"`, 200, `"4"`},
 		{"GET", "/things/1", ``, `If-None-Match: "1"|If-None-Match: "3"`, 304, ``},
 		{"GET", "/broken/1", "", "", 500, ``},
+		{"HEAD", "/broken/500000", "", "", 200, ``}, // no more is read than says what it is
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
 			r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
@@ -333,7 +337,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"openapi": "3.1.0"`, `"operationId": "change-thing"`, `"$ref": "#/components/schemas/ThingBody"`, `"minimum": 1`, `"type": "null"`} {
+	for _, want := range []string{`"openapi": "3.1.0"`, `"operationId": "change-thing"`, `"$ref": "#/components/schemas/ThingBody"`, `"minimum": 1`, `"type": "null"`, `"name": "If-None-Match"`, `"304"`} {
 		if !strings.Contains(string(doc.JSON), want) {
 			t.Errorf("no %s in\n%s", want, doc.JSON)
 		}

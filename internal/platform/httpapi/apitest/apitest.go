@@ -116,7 +116,7 @@ func (a *API) conforms(t testing.TB, call string, r *http.Request, w *httptest.R
 		Body:                   io.NopCloser(bytes.NewReader(w.Body.Bytes())),
 		Options:                &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
 	}
-	if strings.HasPrefix(call, "HEAD ") || w.Code == http.StatusNotModified {
+	if strings.HasPrefix(call, "HEAD ") {
 		return // RFC 9110: it has no content, whatever the document says of 200
 	}
 	if err := openapi3filter.ValidateResponse(t.Context(), input); err != nil {
