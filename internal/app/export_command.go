@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,9 +68,15 @@ func exportTo(ctx context.Context, shop *shop, what string, to io.Writer) error 
 }
 
 func copyWhole(ctx context.Context, shop *shop, path string, out io.Writer) error {
-	status, err := shop.stream(ctx, http.MethodGet, path, nil, "", out)
+	var refusal bytes.Buffer // not rows, so not for the file
+	status, err := shop.stream(ctx, http.MethodGet, path, nil, "", func(status int) io.Writer {
+		if status == http.StatusOK {
+			return out
+		}
+		return &refusal
+	})
 	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("%s: %s", path, http.StatusText(status))
+		err = errors.New(detail(refusal.Bytes(), status))
 	}
 	return err
 }

@@ -127,7 +127,9 @@ func (a *App) openPopular(context.Context) error {
 		return err
 	}
 	o := popular.Options{Cache: c, Life: popular.DefaultLife}
-	o.Life.Fresh = time.Duration(a.config.Popular.CacheTTL)
+	if o.Life.Fresh = time.Duration(a.config.Popular.CacheTTL); o.Life.Fresh == 0 {
+		o.Life.Fresh = -1 // none, where 0 would be the default
+	}
 	switch {
 	case a.config.Popular.DataURL != "":
 		client, err := purchases.NewClient(purchases.ClientOptions{

@@ -71,12 +71,13 @@ func (s *shop) Close() error {
 // do makes one call and reads its answer whole.
 func (s *shop) do(ctx context.Context, method, path string, body []byte, key string) (status int, answer []byte, err error) {
 	var whole bytes.Buffer
-	status, err = s.stream(ctx, method, path, body, key, &whole)
+	status, err = s.stream(ctx, method, path, body, key, func(int) io.Writer { return &whole })
 	return status, whole.Bytes(), err
 }
 
-// stream makes one call and copies its answer as it comes.
-func (s *shop) stream(ctx context.Context, method, path string, body []byte, key string, to io.Writer) (status int, err error) {
+// stream makes one call and copies its answer, as it comes, to where an answer of
+// its status goes.
+func (s *shop) stream(ctx context.Context, method, path string, body []byte, key string, to func(status int) io.Writer) (status int, err error) {
 	base := s.base
 	if s.app != nil {
 		base = "http://localhost"
@@ -100,7 +101,7 @@ func (s *shop) stream(ctx context.Context, method, path string, body []byte, key
 		return 0, err
 	}
 	defer resp.Body.Close()
-	_, err = io.Copy(to, resp.Body)
+	_, err = io.Copy(to(resp.StatusCode), resp.Body)
 	return resp.StatusCode, err
 }
 
@@ -108,7 +109,7 @@ func (s *shop) stream(ctx context.Context, method, path string, body []byte, key
 type localWriter struct {
 	header http.Header
 	status int
-	to     io.Writer
+	to     func(status int) io.Writer
 	err    error
 }
 
@@ -122,12 +123,12 @@ func (w *localWriter) WriteHeader(status int) {
 
 func (w *localWriter) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-	n, err := w.to.Write(b)
+	n, err := w.to(w.status).Write(b)
 	w.err = errors.Join(w.err, err)
 	return n, err
 }
 
-func (s *shop) inProcess(r *http.Request, to io.Writer) (status int, err error) {
+func (s *shop) inProcess(r *http.Request, to func(status int) io.Writer) (status int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.New("the answer broke off")

@@ -70,6 +70,9 @@ func TestBillingInAnotherProcess(t *testing.T) {
 	if status, _, err := front.Get(t.Context(), "/api/movies"); err != nil || status != 200 {
 		t.Errorf("without billing the movies answer %d %v", status, err)
 	}
+	if status, out, errs := command(t, "", "export", "coupons", "--server="+front.URL); status != 1 || strings.Contains(out, "{") || !strings.Contains(errs, "'coupons' does not run here") {
+		t.Errorf("an export of what is not there: %d %q %q", status, out, errs)
+	}
 	back = programtest.Start(t, data, "billing")
 	orders("123")
 }
@@ -104,4 +107,34 @@ func TestStop(t *testing.T) {
 	if err := p.Stop(); err != nil {
 		t.Errorf("%v\n%s", err, p.Output())
 	}
+}
+
+// Recent purchases read another process's data API, and keep its answers only
+// when they may.
+func TestRecentPurchasesOfAnotherProcess(t *testing.T) {
+	data := programtest.Start(t, "--data="+t.TempDir(), "purchases")
+	keeps := programtest.Start(t, "--data="+t.TempDir(), "popular", "--popular-data-url="+data.URL)
+	asks := programtest.Start(t, "--data="+t.TempDir(), "popular", "--popular-data-url="+data.URL, "--popular-cache-ttl=0s")
+	add := func(path, body string) {
+		t.Helper()
+		if status, answer := post(t, data.URL+path, body); status != http.StatusCreated {
+			t.Fatalf("%d %s", status, answer)
+		}
+	}
+	shows := func(p *programtest.Program, buyers string) {
+		t.Helper()
+		want := `[{"id":1,"face":"(o)","price":9,"size":2,"recent":[` + buyers + `]}]`
+		if status, answer, err := p.Get(t.Context(), "/api/recent_purchases/ann"); err != nil || status != 200 || answer != want {
+			t.Errorf("got %d %s %v, want %s", status, answer, err, want)
+		}
+	}
+	add("/api/products", `{"id":1,"face":"(o)","size":2,"price":9}`)
+	add("/api/users", `{"username":"ann","email":"ann@example.org"}`)
+	add("/api/users", `{"username":"bob","email":"bob@example.org"}`)
+	add("/api/purchases", `{"product_id":1,"username":"ann","date":"2026-03-01T12:00:00Z"}`)
+	shows(keeps, `"ann"`)
+	shows(asks, `"ann"`)
+	add("/api/purchases", `{"product_id":1,"username":"bob","date":"2026-03-02T12:00:00Z"}`)
+	shows(keeps, `"ann"`)
+	shows(asks, `"bob","ann"`)
 }
