@@ -22,6 +22,7 @@ var settings = []string{
 	"foreign_keys(1)",
 	"cache_size(-1000)",
 	"journal_size_limit(67108864)", // what the log keeps on disk once it has been worked off
+	"wal_autocheckpoint(4000)",     // 16 MB: pages that many changes write are worked off once, at 4 MB several times
 }
 
 // openSQLite opens the file with its lock, its writer and its readers, the
