@@ -45,8 +45,9 @@ func (s *Service) placing(n NewBid) func(tx *database.Tx) (Bid, error) {
 	bid := Bid{Item: itemID(n.Item), User: userID(n.User), Value: judged.value(n.Value), Placed: market.At(s.now())}
 	return func(tx *database.Tx) (Bid, error) {
 		f, b := judged, bid
+		var highest market.Money
 		var err error
-		if b.Seq, err = s.store.nextSeq(tx, b.Item); errors.Is(err, database.ErrNoRows) {
+		if b.Seq, highest, err = s.store.holdItem(tx, b.Item); errors.Is(err, database.ErrNoRows) {
 			f.unknownItem(n.Item)
 		} else if err != nil {
 			return Bid{}, err
@@ -60,7 +61,10 @@ func (s *Service) placing(n NewBid) func(tx *database.Tx) (Bid, error) {
 		} else if err != nil {
 			return Bid{}, err
 		}
-		return b, s.store.chooseWinner(tx, b.Item)
+		if b.Value <= highest { // of equal ones the earlier wins
+			return b, nil
+		}
+		return b, s.store.nameWinner(tx, b)
 	}
 }
 

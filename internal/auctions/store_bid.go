@@ -3,13 +3,14 @@ package auctions
 import (
 	"context"
 
+	"emporium/internal/market"
 	"emporium/internal/platform/database"
 )
 
 const bidColumns = `id, item_id, bidder_id, value_cents, seq, placed_at, version`
 
 type bidStatements struct {
-	get, list, ofItem, next, insert, update, del, choose *database.Stmt
+	get, list, ofItem, next, insert, update, del, choose, hold, win *database.Stmt
 }
 
 func prepareBids(db *database.DB) bidStatements {
@@ -18,6 +19,9 @@ func prepareBids(db *database.DB) bidStatements {
 		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
 		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
 		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
+		hold: db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1
+			RETURNING last_seq, COALESCE((SELECT value_cents FROM bids WHERE id = winning_bid_id), 0)`),
+		win:    db.Prepare(`UPDATE items SET winning_bid_id = $1 WHERE id = $2`),
 		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at) VALUES ($1, $2, $3, $4, $5) RETURNING id, version`),
 		update: db.Prepare(`UPDATE bids SET bidder_id = $1, value_cents = $2, seq = $3, placed_at = $4, version = version + 1
 			WHERE id = $5 AND version = $6 RETURNING version`),
@@ -60,6 +64,18 @@ func (s *store) selectBidsOf(tx *database.Tx, id ItemID) ([]Bid, error) {
 func (s *store) nextSeq(tx *database.Tx, id ItemID) (seq int64, err error) {
 	err = tx.QueryRow(s.bids.next, id).Scan(&seq)
 	return seq, err
+}
+
+// holdItem is nextSeq that also gives the winning value, 0 for none.
+func (s *store) holdItem(tx *database.Tx, id ItemID) (seq int64, highest market.Money, err error) {
+	err = tx.QueryRow(s.bids.hold, id).Scan(&seq, &highest)
+	return seq, highest, err
+}
+
+// nameWinner makes a new bid its item's winner.
+func (s *store) nameWinner(tx *database.Tx, b Bid) error {
+	_, err := tx.Exec(s.bids.win, b.ID, b.Item)
+	return err
 }
 
 // insertBid gives the bid with its id. An error that is [database.IsForeignKey]
