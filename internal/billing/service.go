@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"emporium/internal/market"
 	"emporium/internal/platform/database"
@@ -16,6 +17,10 @@ const QueueName queue.Name = "billing_queue"
 
 // batch is how many messages become rows in one transaction.
 const batch = 500
+
+// linger lets orders gather while they pour in: a commit for each few of them
+// would take from those who post what they need.
+const linger = 20 * time.Millisecond
 
 // Service works orders off and shows them.
 type Service struct {
@@ -36,7 +41,7 @@ func New(db *database.DB, q queue.Queue) (*Service, error) {
 // Work makes rows of messages until ctx ends: first of all that wait, then of
 // each as it comes. A message is acknowledged after the commit of its row.
 func (s *Service) Work(ctx context.Context) error {
-	return s.queue.Consume(ctx, queue.ConsumeOptions{Queue: QueueName, Batch: batch, Ready: s.db.Ready}, s.storeBatch)
+	return s.queue.Consume(ctx, queue.ConsumeOptions{Queue: QueueName, Batch: batch, Linger: linger, Ready: s.db.Ready}, s.storeBatch)
 }
 
 // storeBatch stores a batch in one transaction. What can never be stored goes to

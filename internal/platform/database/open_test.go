@@ -227,7 +227,7 @@ func TestLogIsWorkedOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if log.Size() > 8<<20 {
+	if log.Size() > 20<<20 {
 		t.Errorf("the log holds %d MB after 38 MB were written", log.Size()>>20)
 	}
 }

@@ -98,6 +98,7 @@ type ConsumeOptions struct {
 	Batch    int                         // most messages in one batch; 100 when 0
 	MaxTries int                         // failures of a message alone until it is given up; 10 when 0
 	Backoff  time.Duration               // the first pause after a failure, doubled by each further one; 100 ms when 0
+	Linger   time.Duration               // how long to let messages gather after a batch that was not full: fewer, larger batches; none when 0
 	Ready    func(context.Context) error // says after a failure whether what the handler needs is there; nil: it is
 }
 

@@ -82,6 +82,9 @@ func (c *consumer) loop(stop context.Context) {
 		before, failures = nil, 0
 		if held != nil {
 			before = c.process(stop, held)
+			if len(held.deliveries) < c.Batch {
+				pause(stop, c.Linger)
+			}
 		}
 	}
 }
