@@ -70,6 +70,11 @@ func TestUsers(t *testing.T) {
 		{Name: "items bid on, the first bid gone", Before: []string{"DELETE /api/v1/bids/bid1"}, Call: "GET /api/v1/users/user1/items"},
 		{Name: "delete", Call: "DELETE /api/v1/users/user2"},
 		{Name: "delete, and winners are chosen again", Before: []string{"DELETE /api/v1/users/user2"}, Call: "GET /api/v1/items"},
+		{Name: "delete, and of two equal bids the one changed last does not win", Before: []string{
+			`POST /api/v1/bids {"bid":{"item":"item2","value":90,"user":"user3"}}`,
+			`PUT /api/v1/bids/bid3 {"bid":{"value":41}}`, `PUT /api/v1/bids/bid3 {"bid":{"value":40}}`,
+			"DELETE /api/v1/users/user3",
+		}, Call: "GET /api/v1/items/item2?winningOnly=1"},
 		{Name: "delete, and its bids are gone", Before: []string{"DELETE /api/v1/users/user2"}, Call: "GET /api/v1/bids"},
 		{Name: "delete all, and ids go on", Before: []string{"DELETE /api/v1/users/user1", "DELETE /api/v1/users/user2", "DELETE /api/v1/users/user3"}, Call: "POST /api/v1/users", Body: `{"name":"Dora"}`},
 		// 400
