@@ -74,10 +74,13 @@ func (op operation) existing() string {
 
 // openShop opens everything on a new data folder, with one thing of each kind.
 // It gives the token of the owner.
-func openShop(t *testing.T) (*app.App, string) {
+func openShop(t *testing.T, change ...func(*app.Config)) (*app.App, string) {
 	t.Helper()
 	c := &app.Config{Data: t.TempDir(), Listen: []string{"127.0.0.1:0"}, Access: "auto", CacheBytes: 1 << 20}
 	c.Token.Life, c.Popular.CacheTTL = app.Millis(3.6e12), app.Millis(3.6e12)
+	for _, f := range change {
+		f(c)
+	}
 	a, err := app.Open(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)

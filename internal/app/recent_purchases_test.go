@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"emporium/internal/app"
 	"emporium/internal/market"
 	"emporium/internal/platform/cache"
 	"emporium/internal/platform/cache/cachetest"
@@ -82,8 +83,8 @@ func (f *foreign) set(wait time.Duration, down bool) {
 	f.wait, f.down = wait, down
 }
 
-// foreignShop starts a foreign data API and recent purchases that read it.
-func foreignShop(t *testing.T) (*foreign, *popular.Service, *cachetest.Clock) {
+// startForeign starts a foreign data API and gives its address.
+func startForeign(t *testing.T) (*foreign, string) {
 	t.Helper()
 	f := &foreign{asked: map[string]int{}}
 	mux := http.NewServeMux()
@@ -93,13 +94,20 @@ func foreignShop(t *testing.T) (*foreign, *popular.Service, *cachetest.Clock) {
 	mux.Handle("GET /api/purchases/by_product/{last}", f)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
+	return f, server.URL
+}
+
+// foreignShop starts a foreign data API and recent purchases that read it.
+func foreignShop(t *testing.T) (*foreign, *popular.Service, *cachetest.Clock) {
+	t.Helper()
+	f, address := startForeign(t)
 	clock := &cachetest.Clock{}
 	kept, err := cache.NewMemory(cache.MemoryOptions{Now: clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kept.Close() })
-	client, err := purchases.NewClient(purchases.ClientOptions{URL: server.URL})
+	client, err := purchases.NewClient(purchases.ClientOptions{URL: address})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,5 +187,37 @@ func TestRecentPurchasesWhileDataAPIIsDown(t *testing.T) {
 	f.set(0, false)
 	if _, err := service.Answer(t.Context(), odd); err != nil {
 		t.Errorf("when it is back: %v", err)
+	}
+}
+
+// TestDataAPIIsASetting has the whole program read its own data API, which shows
+// each write at once, and one that is named, which knows other users.
+func TestDataAPIIsASetting(t *testing.T) {
+	recent := func(a *app.App, username string) (int, string) {
+		w := send(a, http.MethodGet, "/api/recent_purchases/"+username, nil, "", "")
+		return w.Code, w.Body.String()
+	}
+	own, _ := openShop(t)
+	for n, want := range []string{
+		`[{"id":1,"face":"(-_-)","price":100,"size":20,"recent":["buyer"]}]`,
+		`[{"id":1,"face":"(-_-)","price":100,"size":20,"recent":["other","buyer"]}]`,
+	} {
+		if status, got := recent(own, "buyer"); status != http.StatusOK || got != want {
+			t.Errorf("write %d: %d %s, want %s", n, status, got, want)
+		}
+		send(own, http.MethodPost, "/api/users", strings.NewReader(`{"username":"other","email":"o@example.org"}`), "", "application/json")
+		send(own, http.MethodPost, "/api/purchases", strings.NewReader(`{"product_id":1,"username":"other"}`), "", "application/json")
+	}
+	if status, _ := recent(own, "ann"); status != http.StatusNotFound {
+		t.Errorf("a user of another shop: %d", status)
+	}
+
+	_, elsewhere := startForeign(t)
+	named, _ := openShop(t, func(c *app.Config) { c.Popular.DataURL = elsewhere })
+	if status, got := recent(named, "ann"); status != http.StatusOK || !strings.Contains(got, "buyer1249") {
+		t.Errorf("a user of the named shop: %d %.100s", status, got)
+	}
+	if status, _ := recent(named, "buyer"); status != http.StatusNotFound {
+		t.Errorf("a user of this shop: %d", status)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,6 +155,44 @@ func TestMessageIsTheBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// While the queue takes nothing, nothing is claimed; when it does again, only
+// what was answered with success is there.
+func TestQueueDown(t *testing.T) {
+	q := newQueue(t)
+	s := newService(t, q)
+	down := &brokenQueue{Queue: q}
+	api := apitest.New(t, func(api *httpapi.API) {
+		billing.IntakeRoutes(api.System(billing.System()), billing.NewIntake(down))
+	})
+	const order = `{"user_id":"3","number_of_items":5,"total_amount":1}`
+	for _, c := range []struct {
+		broken bool
+		status int
+	}{{true, 503}, {false, 200}, {true, 503}} {
+		down.broken = c.broken
+		w := api.Do(t, "POST /api/billing", order, "")
+		if w.Code != c.status || (c.status == 503) != (w.Header().Get("Retry-After") != "") || strings.Contains(w.Body.String(), "posted") == c.broken {
+			t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+		}
+	}
+	if orders := work(t, s, q, 1); len(orders) != 1 {
+		t.Errorf("orders are %+v", orders)
+	}
+}
+
+// brokenQueue refuses messages as a queue does whose disk is full.
+type brokenQueue struct {
+	queue.Queue
+	broken bool
+}
+
+func (q *brokenQueue) Publish(ctx context.Context, name queue.Name, messages ...queue.Message) error {
+	if q.broken {
+		return market.Refuse(market.Unavailable, "queue_unavailable", "the message queue cannot take messages for now")
+	}
+	return q.Queue.Publish(ctx, name, messages...)
 }
 
 // A message that comes again is stored once; messages without an id are each an
