@@ -2,6 +2,7 @@ package purchases_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -244,5 +245,36 @@ func TestBatchIsWhole(t *testing.T) {
 	}
 	if all, err := service.ByUser(t.Context(), "zoe", 0, 10); err != nil || len(all) != 1 {
 		t.Errorf("got %v, %v; want the one from before", all, err)
+	}
+}
+
+// TestTenUnlessAskedForMore checks the length of each list by default and at
+// most.
+func TestTenUnlessAskedForMore(t *testing.T) {
+	service, err := purchases.New(purchases.Options{DB: dbtest.Open(t, "purchases", purchases.Migrations()), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var users []market.Customer
+	var products []purchases.NewProduct
+	var bought []purchases.NewPurchase
+	for i := range 1001 {
+		users = append(users, market.Customer{Username: fmt.Sprint("user", i), Email: "a@b"})
+		products = append(products, purchases.NewProduct{Face: "f"})
+		bought = append(bought, purchases.NewPurchase{ProductID: 1, Username: "user0"})
+	}
+	for _, err := range []error{service.AddUsers(t.Context(), users), service.AddProducts(t.Context(), products), service.AddPurchases(t.Context(), bought)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	api := apitest.New(t, func(api *httpapi.API) { purchases.Routes(api.System(purchases.System()), service) })
+	for path, field := range map[string]string{"users": "email", "products": "face", "purchases/by_user/user0": "date", "purchases/by_product/1": "date"} {
+		for query, want := range map[string]int{"": 10, "?skip=995": 6, "?limit=1000": 1000, "?skip=1&limit=1000": 1000, "?skip=1001": 0} {
+			w := api.Do(t, "GET /api/"+path+query, "", "")
+			if n := strings.Count(w.Body.String(), field); n != want {
+				t.Errorf("%s%s gives %d, want %d", path, query, n, want)
+			}
+		}
 	}
 }
