@@ -101,6 +101,7 @@ func TestBilling(t *testing.T) {
 		// what works
 		post("post, numbers in strings", `{"user_id": "3", "number_of_items": "5", "total_amount": "180"}`),
 		post("post, numbers as numbers", `{"user_id":"3","number_of_items":5,"total_amount":180.25}`),
+		post("post with a number for the user", `{"user_id":3,"number_of_items":5,"total_amount":180}`),
 		post("post with other fields", `{"user_id":"3","number_of_items":5,"total_amount":0,"coupon":{"id":7}}`),
 		{Name: "post with a slash", Call: "POST /api/billing/", Body: `{"user_id":"3","number_of_items":"1","total_amount":"999999999999.99"}`},
 		{Name: "list", Call: "GET /api/billing/orders"},
@@ -118,7 +119,7 @@ func TestBilling(t *testing.T) {
 		post("too large an amount", `{"user_id":"3","number_of_items":"5","total_amount":1000000000000}`),
 		post("an amount beyond floating point", `{"user_id":"3","number_of_items":"5","total_amount":1e309}`),
 		post("not a number", `{"user_id":"3","number_of_items":"five","total_amount":"NaN"}`),
-		post("everything wrong", `{"user_id":3,"number_of_items":null}`),
+		post("everything wrong", `{"user_id":true,"number_of_items":null}`),
 		{Name: "bad id", Call: "GET /api/billing/orders/abc"},
 		// the rest
 		{Name: "get what is not there", Call: "GET /api/billing/orders/4"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/go-json-experiment/json"
+
 	"emporium/internal/market"
 	"emporium/internal/platform/httpapi"
 )
@@ -52,7 +54,7 @@ type postedBody struct {
 }
 
 type orderInput struct {
-	UserID        string         `json:"user_id" minLength:"1" doc:"Whose order it is."`
+	UserID        httpapi.Scalar `json:"user_id" doc:"Whose order it is: a text that is not empty, or a number."`
 	NumberOfItems httpapi.Number `json:"number_of_items" doc:"At least 1."`
 	TotalAmount   httpapi.Number `json:"total_amount" doc:"At least 0 and below 10^12, with up to two decimals."`
 }
@@ -78,13 +80,24 @@ type postInput struct {
 
 func (h intakeHandlers) post(ctx context.Context, in *postInput) (*httpapi.Plain[postedBody], error) {
 	o := in.Body.Value
-	err := h.intake.PostOrder(ctx, Draft{
-		UserID: o.UserID, NumberOfItems: string(o.NumberOfItems), TotalAmount: string(o.TotalAmount), Body: in.Body.JSON,
+	userID, err := textOf(o.UserID)
+	if err != nil {
+		return nil, err
+	}
+	err = h.intake.PostOrder(ctx, Draft{
+		UserID: userID, NumberOfItems: string(o.NumberOfItems), TotalAmount: string(o.TotalAmount), Body: in.Body.JSON,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &httpapi.Plain[postedBody]{Body: postedBody{Message: posted}}, nil
+}
+
+// textOf gives the text of a string or a number.
+func textOf(value httpapi.Scalar) (string, error) {
+	var t text
+	err := json.Unmarshal([]byte(value), &t)
+	return t.s, err
 }
 
 type handlers struct{ service *Service }
