@@ -8,6 +8,7 @@ package events
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"emporium/internal/market"
@@ -22,6 +23,17 @@ type Listeners map[string][]string
 // queueOf is where one listener finds one kind of event.
 func queueOf(event, listener string) queue.Name {
 	return queue.Name("events." + event + "." + listener)
+}
+
+// Queues are all queues that events travel by, in order of name.
+func (l Listeners) Queues() (queues []queue.Name) {
+	for event, listeners := range l {
+		for _, listener := range listeners {
+			queues = append(queues, queueOf(event, listener))
+		}
+	}
+	slices.Sort(queues)
+	return queues
 }
 
 // Outbox is where a service puts its events. They stand in the service's own

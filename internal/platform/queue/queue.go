@@ -10,6 +10,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,12 @@ type Queue interface {
 	// Stats counts a queue; one that was never used is empty.
 	Stats(ctx context.Context, queue Name) (Stats, error)
 
+	// Review goes once through the messages that wait in a queue, oldest first, and
+	// does with each what judge says. What consumers hold, or hold back for its next
+	// try, is not seen. An engine may keep consumers from what it has shown until
+	// Review ends.
+	Review(ctx context.Context, queue Name, judge func(*Delivery) Fate) error
+
 	// Ready says whether the engine takes messages.
 	Ready(ctx context.Context) error
 
@@ -47,6 +54,16 @@ type Name string
 // Dead is the queue that takes what can never be handled: an ordinary one,
 // whose messages carry the Header… headers and otherwise what they had.
 func (n Name) Dead() Name { return n + ".dead" }
+
+// Origin is the queue whose dead letters a queue takes; false when it is not
+// one of dead letters.
+func (n Name) Origin() (Name, bool) {
+	origin, dead := strings.CutSuffix(string(n), ".dead")
+	return Name(origin), dead
+}
+
+// deadPrefix begins the headers of a dead letter.
+const deadPrefix = "dead-"
 
 // The headers of a dead letter.
 const (
@@ -104,10 +121,24 @@ type ConsumeOptions struct {
 
 // Stats are what waits in a queue.
 type Stats struct {
-	Depth  int           // messages not yet acknowledged, those in a handler's hands too
-	Oldest time.Duration // the age of the oldest of them
+	Depth  int           // messages not yet acknowledged; where the engine can count them, those in a handler's hands too
+	Oldest time.Duration // the age of the oldest of them; 0 where the engine does not know
 	Dead   int           // messages in its queue of dead letters
 }
+
+// Fate is what becomes of a message in a review.
+type Fate uint8
+
+// What a review may do with a message.
+const (
+	Keep    Fate = iota // it stays where it is
+	Leave               // it stays, and the review ends
+	Drop                // it is gone
+	Requeue             // of dead letters: it goes back to where it came from, as if it had never been tried
+)
+
+// errNotDead is what a review answers that would requeue what is no dead letter.
+var errNotDead = errors.New("only dead letters can be put back into their queue")
 
 // ErrClosed is what a closed queue answers.
 var ErrClosed = errors.New("the queue is closed")

@@ -34,5 +34,5 @@ func open(t testing.TB, path string) *queue.SQLite {
 }
 
 func TestSQLite(t *testing.T) {
-	queuetest.Run(t, queuetest.Features{CountsHeld: true, Age: true, KeepsTries: true}, place)
+	queuetest.Run(t, queuetest.Features{CountsHeld: true, Age: true, KeepsTries: true, KeepsPlace: true}, place)
 }

@@ -21,6 +21,7 @@ type queueID int64
 type store struct {
 	addQueue, findQueue, add, read, peek, published, depth            *database.Stmt
 	takenTo, ready, take, overdue, drop, lease, extend, expire, clear *database.Stmt
+	review, takeOut                                                   *database.Stmt
 }
 
 func newStore(db *database.DB) (*store, error) {
@@ -48,7 +49,13 @@ func newStore(db *database.DB) (*store, error) {
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`),
 		extend: db.Prepare(`UPDATE lease SET due = $2 WHERE id = $1`),
 		expire: db.Prepare(`UPDATE lease SET due = $1 WHERE due > $1`),
-		clear:  db.Prepare(`DELETE FROM message INDEXED BY message_queue WHERE queue_id = $1 AND id BETWEEN $2 AND $3`),
+		review: db.Prepare(`SELECT id, message_id, headers, body, published_at FROM message AS m INDEXED BY message_queue
+			WHERE queue_id = $1 AND id > $2 AND id <= $3
+			AND NOT EXISTS (SELECT 1 FROM lease WHERE queue_id = $1 AND due > $4 AND m.id BETWEEN first AND last)
+			ORDER BY id LIMIT $5`),
+		takeOut: db.Prepare(`DELETE FROM message AS m WHERE queue_id = $1 AND id = $2
+			AND NOT EXISTS (SELECT 1 FROM lease WHERE queue_id = $1 AND due > $3 AND $2 BETWEEN first AND last)`),
+		clear: db.Prepare(`DELETE FROM message INDEXED BY message_queue WHERE queue_id = $1 AND id BETWEEN $2 AND $3`),
 	}
 	return s, db.PrepareErr()
 }

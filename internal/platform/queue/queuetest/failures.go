@@ -16,7 +16,7 @@ import (
 func rejected(b *bench) {
 	b.publish(numbered(10)...)
 	var got record
-	defer b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
+	stop := b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
 		for _, d := range batch {
 			if d.ID == "3" || d.ID == "9" {
 				d.Reject(errors.New("cannot be read: " + d.ID))
@@ -25,8 +25,8 @@ func rejected(b *bench) {
 			}
 		}
 		return nil
-	})()
-	b.empty()
+	})
+	b.handled(8, &got, stop)
 	if len(got.all()) != 8 {
 		b.Errorf("the others: %v", got.all())
 	}
@@ -48,14 +48,14 @@ func rejected(b *bench) {
 func isolated(b *bench) {
 	b.publish(numbered(10)...)
 	var got record
-	defer b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
+	stop := b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
 		if slices.ContainsFunc(batch, func(d *queue.Delivery) bool { return d.ID == "4" }) {
 			return fmt.Errorf("store the batch: %w", queue.Never(errors.New("three decimals")))
 		}
 		got.add(batch...)
 		return nil
-	})()
-	b.empty()
+	})
+	b.handled(9, &got, stop)
 	if want := []string{"0", "1", "2", "3", "5", "6", "7", "8", "9"}; !slices.Equal(got.all(), want) {
 		b.Errorf("the others: %v", got.all())
 	}
@@ -68,7 +68,7 @@ func givenUp(b *bench) {
 	b.publish(numbered(6)...)
 	var got record
 	var tries atomic.Int64
-	defer b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
+	stop := b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
 		for _, d := range batch {
 			if d.ID == "2" {
 				if len(batch) > 1 {
@@ -82,8 +82,9 @@ func givenUp(b *bench) {
 		}
 		got.add(batch...)
 		return nil
-	})()
-	b.empty()
+	})
+	b.until("the bad one is dead", func() bool { return b.stats().Dead == 1 })
+	b.handled(5, &got, stop)
 	if len(got.all()) != 5 || tries.Load() != 3 {
 		b.Errorf("%d others, %d tries; want 5 and 3", len(got.all()), tries.Load())
 	}
@@ -126,7 +127,7 @@ func outage(b *bench) {
 	var calls atomic.Int64
 	o := options()
 	o.Backoff = time.Microsecond
-	defer b.consume(b.q, o, func(_ context.Context, batch []*queue.Delivery) error {
+	stop := b.consume(b.q, o, func(_ context.Context, batch []*queue.Delivery) error {
 		if calls.Add(1) <= 15 {
 			return fmt.Errorf("store: %w", market.Refuse(market.Unavailable, "down", "the database is down"))
 		}
@@ -135,8 +136,8 @@ func outage(b *bench) {
 		}
 		got.add(batch...)
 		return nil
-	})()
-	b.empty()
+	})
+	b.handled(3, &got, stop)
 	if s := b.stats(); len(got.all()) != 3 || s.Dead != 0 {
 		b.Errorf("%d handled, %d dead", len(got.all()), s.Dead)
 	}
@@ -155,14 +156,14 @@ func unseenOutage(b *bench) {
 		}
 		return errors.New("no connection")
 	}
-	defer b.consume(b.q, o, func(_ context.Context, batch []*queue.Delivery) error {
+	stop := b.consume(b.q, o, func(_ context.Context, batch []*queue.Delivery) error {
 		if up.Store(calls.Add(1) > 15); !up.Load() {
 			return errors.New("some error of a driver")
 		}
 		got.add(batch...)
 		return nil
-	})()
-	b.empty()
+	})
+	b.handled(3, &got, stop)
 	if s := b.stats(); len(got.all()) != 3 || s.Dead != 0 {
 		b.Errorf("%d handled, %d dead", len(got.all()), s.Dead)
 	}
@@ -171,7 +172,7 @@ func unseenOutage(b *bench) {
 func panics(b *bench) {
 	b.publish(numbered(3)...)
 	var got record
-	defer b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
+	stop := b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
 		for _, d := range batch {
 			if d.ID == "1" {
 				panic("by mistake")
@@ -179,9 +180,52 @@ func panics(b *bench) {
 		}
 		got.add(batch...)
 		return nil
-	})()
-	b.empty()
+	})
+	b.until("the bad one is dead", func() bool { return b.stats().Dead == 1 })
+	b.handled(2, &got, stop)
 	if d := b.letters(1)["1"]; d == nil || !strings.Contains(d.Headers[queue.HeaderReason], "by mistake") || len(got.all()) != 2 {
 		b.Errorf("dead letter %+v, others %v", d, got.all())
 	}
+}
+
+func overtaken(b *bench) {
+	b.publish(numbered(30)...)
+	var got record
+	o := options()
+	o.Backoff, o.MaxTries = 200*soon, 9 // far beyond the test
+	stop := b.consume(b.q, o, func(_ context.Context, batch []*queue.Delivery) error {
+		for _, d := range batch {
+			if d.ID == "2" || d.ID == "7" {
+				return errors.New("not yet")
+			}
+		}
+		got.add(batch...)
+		return nil
+	})
+	b.until("28 handled", func() bool { return len(got.all()) == 28 })
+	b.publish(queue.Message{ID: "31"})
+	b.until("one that came later is handled", func() bool { return len(got.all()) == 29 })
+	stop()
+	b.until("the two are still there", func() bool { return b.stats().Depth == 2 })
+	if s := b.stats(); s.Dead != 0 {
+		b.Errorf("%+v", s)
+	}
+}
+
+func shared(b *bench) {
+	const n = 200
+	b.publish(numbered(n)...)
+	var first, second record
+	hold := make(chan struct{})
+	stopFirst := b.consume(b.q, options(), func(ctx context.Context, batch []*queue.Delivery) error {
+		<-hold
+		return first.handle(ctx, batch)
+	})
+	stopSecond := b.consume(b.open(), options(), second.handle)
+	b.until("the second works off what the first does not hold", func() bool { return len(second.all()) >= n/2 })
+	close(hold)
+	b.until("all handled", func() bool { return len(first.all())+len(second.all()) == n })
+	stopFirst()
+	stopSecond()
+	b.empty()
 }

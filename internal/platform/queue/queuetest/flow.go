@@ -18,18 +18,17 @@ import (
 
 func inOrder(b *bench) {
 	var got record
-	defer b.consume(b.q, options(), got.handle)()
+	stop := b.consume(b.q, options(), got.handle)
 	messages := numbered(35)
 	for _, m := range messages[:5] {
 		b.publish(m)
 	}
 	b.publish(messages[5:]...)
 	b.publish()
-	b.until("all handled", func() bool { return len(got.all()) == len(messages) })
+	b.handled(len(messages), &got, stop)
 	if !slices.Equal(got.all(), ids(messages)) {
 		b.Errorf("in the order %v", got.all())
 	}
-	b.empty()
 }
 
 func before(b *bench) {
@@ -43,11 +42,10 @@ func before(b *bench) {
 	}
 	var got record
 	largest := atomic.Int64{}
-	defer b.consume(b.q, options(), func(ctx context.Context, batch []*queue.Delivery) error {
+	b.handled(25, &got, b.consume(b.q, options(), func(ctx context.Context, batch []*queue.Delivery) error {
 		largest.Store(max(largest.Load(), int64(len(batch))))
 		return got.handle(ctx, batch)
-	})()
-	b.empty()
+	}))
 	if n := len(got.all()); n != 25 || largest.Load() != 10 {
 		b.Errorf("%d handled, at most %d in a batch; want 25 and 10", n, largest.Load())
 	}
@@ -60,8 +58,7 @@ func restart(b *bench) {
 	}
 	b.q = b.open()
 	var got record
-	defer b.consume(b.q, options(), got.handle)()
-	b.empty()
+	b.handled(5, &got, b.consume(b.q, options(), got.handle))
 	if n := len(got.all()); n != 5 {
 		b.Errorf("%d of 5 are there", n)
 	}
@@ -79,19 +76,15 @@ func anyBytes(b *bench) {
 	for id, body := range bodies {
 		b.publish(queue.Message{ID: id, Body: body, Headers: headers})
 	}
-	var mu sync.Mutex
+	var seen record
 	got := map[string]*queue.Delivery{}
-	defer b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
-		mu.Lock()
-		defer mu.Unlock()
+	b.handled(len(bodies), &seen, b.consume(b.q, options(), func(_ context.Context, batch []*queue.Delivery) error {
 		for _, d := range batch {
 			got[d.ID] = d
 		}
+		seen.add(batch...)
 		return nil
-	})()
-	b.empty()
-	mu.Lock()
-	defer mu.Unlock()
+	}))
 	for id, body := range bodies {
 		d := got[id]
 		if d == nil || !bytes.Equal(d.Body, body) {
@@ -106,8 +99,7 @@ func sameID(b *bench) {
 	b.publish(queue.Message{ID: "same", Body: []byte("1")}, queue.Message{ID: "same", Body: []byte("1")})
 	b.publish(queue.Message{Body: []byte("without")}, queue.Message{Body: []byte("without")})
 	var got record
-	defer b.consume(b.q, options(), got.handle)()
-	b.empty()
+	b.handled(4, &got, b.consume(b.q, options(), got.handle))
 	if all := got.all(); len(slices.DeleteFunc(all, func(id string) bool { return id != "" })) != 2 {
 		b.Errorf("two messages without an id became %v", got.all())
 	}
@@ -124,7 +116,7 @@ func deadConsumer(b *bench) {
 	})
 	<-holds
 	var got record
-	defer b.consume(b.q, options(), got.handle)()
+	stopHeir := b.consume(b.q, options(), got.handle)
 	if b.CountsHeld && b.stats().Depth != 5 {
 		b.Errorf("%d messages, of which 5 are held", b.stats().Depth)
 	}
@@ -141,8 +133,8 @@ func deadConsumer(b *bench) {
 	b.until("all come again", func() bool { return len(got.all()) == 5 })
 	close(never)
 	stop()
-	b.empty()
-	if !slices.Equal(got.all(), ids(numbered(5))) {
+	b.handled(5, &got, stopHeir)
+	if !b.sameOrder(got.all(), ids(numbered(5))) {
 		b.Errorf("they came again as %v", got.all())
 	}
 }
@@ -156,7 +148,9 @@ func apart(b *bench) {
 	o := options()
 	o.Queue = "queue 1"
 	var got record
-	defer b.consume(b.q, o, got.handle)()
+	stop := b.consume(b.q, o, got.handle)
+	b.until("one is handled", func() bool { return len(got.all()) == 10 })
+	stop()
 	b.until("one is empty", func() bool { s, err := b.q.Stats(b.Context(), "queue 1"); return err == nil && s.Depth == 0 })
 	if s, err := b.q.Stats(b.Context(), "queue 0"); err != nil || s.Depth != 10 || len(got.all()) != 10 {
 		b.Errorf("the other has %d, %v; handled %v", s.Depth, err, got.all())
@@ -167,8 +161,9 @@ func crowd(b *bench) {
 	const publishers, each, consumers = 32, 60, 6
 	var got record
 	second := b.open()
+	var stops []func()
 	for i := range consumers {
-		defer b.consume([]queue.Queue{b.q, second}[i%2], options(), got.handle)()
+		stops = append(stops, b.consume([]queue.Queue{b.q, second}[i%2], options(), got.handle))
 	}
 	var all sync.WaitGroup
 	for p := range publishers {
@@ -182,7 +177,11 @@ func crowd(b *bench) {
 		})
 	}
 	all.Wait()
-	b.empty()
+	b.handled(publishers*each, &got, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	})
 	handled := got.all()
 	slices.Sort(handled)
 	if n, different := len(handled), len(slices.Compact(handled)); n != publishers*each || different != n {
@@ -208,9 +207,7 @@ func stopping(b *bench) {
 	if n := len(got.all()); n != 5 {
 		b.Errorf("%d handled", n)
 	}
-	if n := b.stats().Depth; n != 0 {
-		b.Errorf("%d are not acknowledged", n)
-	}
+	b.empty()
 }
 
 func halfway(b *bench) {
@@ -232,9 +229,8 @@ func halfway(b *bench) {
 	if want := []string{"0", "1", "2", "3"}; !slices.Equal(first.all(), want) {
 		b.Errorf("handled before the stop: %v", first.all())
 	}
-	defer b.consume(b.q, options(), second.handle)()
-	b.empty()
-	if want := []string{"4", "5"}; !slices.Equal(second.all(), want) {
+	b.handled(2, &second, b.consume(b.q, options(), second.handle))
+	if want := []string{"4", "5"}; !b.sameOrder(second.all(), want) {
 		b.Errorf("handled after it: %v", second.all())
 	}
 }

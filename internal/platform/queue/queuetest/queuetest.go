@@ -18,7 +18,8 @@ import (
 type Features struct {
 	CountsHeld bool // Stats.Depth counts what consumers hold
 	Age        bool // Stats.Oldest is known
-	KeepsTries bool // tries are remembered when a consumer dies
+	KeepsTries bool // tries are remembered when a consumer ends
+	KeepsPlace bool // what a consumer gives back is where it was, also among many
 }
 
 // Place is where queues are kept; each call opens one more handle on it, as
@@ -53,6 +54,10 @@ func Run(t *testing.T, features Features, fresh func(t testing.TB) Place) {
 		{"a consumer that is told to stop finishes its batch", stopping},
 		{"a batch that stops half way gives back the rest", halfway},
 		{"contexts and closed queues end calls", ends},
+		{"a message that waits for its next try holds up no others", overtaken},
+		{"a second consumer helps", shared},
+		{"dead letters can be looked at, put back and dropped", review},
+		{"a review ends where it is told to", reviewEnds},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -133,7 +138,16 @@ func (b *bench) stats() queue.Stats {
 	return s
 }
 
-// empty waits until all is acknowledged.
+// handled waits until n messages were handled, and ends the consumer: what it has
+// not acknowledged is then back in the queue, which has to be empty.
+func (b *bench) handled(n int, got *record, stop func()) {
+	b.Helper()
+	b.until(fmt.Sprintf("%d handled", n), func() bool { return len(got.all()) >= n })
+	stop()
+	b.empty()
+}
+
+// empty waits until nothing is left; no consumer may hold anything.
 func (b *bench) empty() {
 	b.Helper()
 	b.until("the queue is empty", func() bool { return b.stats().Depth == 0 })
@@ -183,6 +197,14 @@ func (r *record) all() []string {
 func (r *record) handle(_ context.Context, batch []*queue.Delivery) error {
 	r.add(batch...)
 	return nil
+}
+
+// sameOrder compares ids, in any order where the engine does not keep it.
+func (b *bench) sameOrder(got, want []string) bool {
+	if b.KeepsPlace {
+		return slices.Equal(got, want)
+	}
+	return slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want)))
 }
 
 // numbered makes messages with the ids "0", "1" and so on.
