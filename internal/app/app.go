@@ -66,9 +66,10 @@ type App struct {
 // part is something that was opened: it may be asked whether it is ready, and is
 // closed in reverse order.
 type part struct {
-	name  string
-	ready func(context.Context) error
-	close func() error
+	name      string
+	ready     func(context.Context) error
+	close     func() error
+	elsewhere bool // it is named, but this process is ready without it
 }
 
 // Open opens the named services, or all of them when none is named.

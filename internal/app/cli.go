@@ -28,6 +28,7 @@ type commands struct {
 	Services servicesCommand `cmd:"" help:"List the services, with what each needs."`
 	Import   importCommand   `cmd:"" help:"Read movies, coupons, products, users or purchases from a JSON file."`
 	Export   exportCommand   `cmd:"" help:"Write movies, coupons, products, users or purchases as a JSON file."`
+	Queue    queueCommand    `cmd:"" help:"Look at what waits in the message queue, and put dead letters back or drop them."`
 	Openapi  openapiCommand  `cmd:"" help:"Print the OpenAPI document."`
 	Config   configCommand   `cmd:"" help:"Look at the settings."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
@@ -41,6 +42,8 @@ Examples:
   emporium serve gateway inventory          these two; another process may run the rest
   emporium import movies films.json         into the running server, or into ./data
   emporium export coupons coupons.json      and out again
+  emporium queue status                     what waits, how long, and what was given up
+  emporium queue requeue --all              give dead letters another try
   emporium config check                     every fault of the settings at once
 
 Settings are flags, environment variables (EMPORIUM_...) or lines of a file .env.`

@@ -31,6 +31,7 @@ type Config struct {
 	Token      TokenFlags `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
 	Hashes     int        `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
 	Popular    PopFlags   `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
+	Queue      QueueFlags `embed:"" prefix:"queue-" envprefix:"EMPORIUM_QUEUE_"`
 	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
 	Accounts   string     `name:"accounts-url" env:"EMPORIUM_ACCOUNTS_URL" help:"Where accounts runs when it does not run in this process." placeholder:"URL"`
 }
@@ -45,6 +46,12 @@ type TokenFlags struct {
 type PopFlags struct {
 	DataURL  string `name:"data-url" env:"DATA_URL" help:"The data API that recent purchases reads; without it, purchases in this process." placeholder:"URL"`
 	CacheTTL Millis `name:"cache-ttl" default:"1h" env:"CACHE_TTL" help:"How long answers of the data API are kept."`
+}
+
+// QueueFlags are the settings of the message queue.
+type QueueFlags struct {
+	URL    Secret `name:"url" env:"URL" help:"The RabbitMQ that carries messages: amqp://user:password@host:5672/virtual-host, or amqps. Without it, a file in the data folder does." placeholder:"URL"`
+	Quorum bool   `env:"QUORUM" help:"Make new queues in RabbitMQ as quorum queues, which survive the loss of a broker. Those that exist stay as they are."`
 }
 
 // Secret is a setting that is never printed.
@@ -102,6 +109,7 @@ func (c *Config) Validate() error {
 	if c.CacheBytes < 1<<20 {
 		faults = append(faults, fmt.Errorf("--cache-bytes (EMPORIUM_CACHE_BYTES): must be at least 1048576 (1 MiB); got %d", c.CacheBytes))
 	}
+	faults = append(faults, c.Queue.faults()...)
 	for _, u := range []struct{ flag, value string }{
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
 		{"--accounts-url (EMPORIUM_ACCOUNTS_URL)", c.Accounts},

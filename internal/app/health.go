@@ -22,7 +22,9 @@ func (a *App) mountHealth(api *httpapi.API) {
 	api.Handle("GET /readyz", answerJSON(a.readiness))
 }
 
-// readiness asks every part, and names each.
+// readiness asks every part, and names each. Only its own databases make a
+// process unready: without the queue, the cache or another service it does less,
+// but no other process would do more.
 func (a *App) readiness(ctx context.Context) (int, any) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -36,7 +38,10 @@ func (a *App) readiness(ctx context.Context) (int, any) {
 			continue
 		}
 		if err := p.ready(ctx); err != nil {
-			status, word, parts[p.name] = http.StatusServiceUnavailable, "not ready", "not ready"
+			parts[p.name] = "not ready"
+			if !p.elsewhere {
+				status, word = http.StatusServiceUnavailable, "not ready"
+			}
 			a.log.WarnContext(ctx, "not ready", "part", p.name, "error", err)
 		}
 	}

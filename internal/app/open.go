@@ -169,12 +169,12 @@ func (a *App) openQueue(ctx context.Context) (queue.Queue, error) {
 	if a.queue != nil {
 		return a.queue, nil
 	}
-	q, err := queue.OpenSQLite(ctx, queue.SQLiteOptions{Path: a.config.file("queue.db"), Now: a.now, Log: a.log})
+	q, err := a.config.Queue.open(ctx, a.config.file("queue.db"), a.now, a.log)
 	if err != nil {
 		return nil, err
 	}
 	a.queue = q
-	a.parts = append(a.parts, part{name: "queue", ready: q.Ready, close: q.Close})
+	a.parts = append(a.parts, part{name: "queue", ready: q.Ready, close: q.Close, elsewhere: true})
 	return q, nil
 }
 
