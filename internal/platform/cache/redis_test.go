@@ -1,0 +1,334 @@
+package cache_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"emporium/internal/platform/cache"
+	"emporium/internal/platform/cache/cachetest"
+	"emporium/internal/platform/testenv"
+)
+
+// openRedis opens a cache on the server; a wait is added that a busy machine keeps.
+func openRedis(tb testing.TB, o cache.RedisOptions) *cache.Redis {
+	tb.Helper()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Prefix == "" {
+		o.Prefix = "test:"
+	}
+	if o.Wait == 0 {
+		o.Wait = 3 * time.Second
+	}
+	r, err := cache.OpenRedis(tb.Context(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// prefix makes a prefix of the test's own, and removes what stands under it.
+func prefix(tb testing.TB, url string) string {
+	tb.Helper()
+	name := "emporium-test-" + rand.Text() + ":"
+	tb.Cleanup(func() {
+		o, err := rueidis.ParseURL(url)
+		if err != nil {
+			tb.Error(err)
+			return
+		}
+		o.DisableCache = true
+		client, err := rueidis.NewClient(o)
+		if err != nil {
+			tb.Error(err)
+			return
+		}
+		defer client.Close()
+		var cursor uint64
+		for {
+			page, err := client.Do(context.Background(), client.B().Scan().Cursor(cursor).Match(name+"*").Count(1000).Build()).AsScanEntry()
+			if err != nil {
+				tb.Error(err)
+				return
+			}
+			if len(page.Elements) > 0 {
+				if err := client.Do(context.Background(), client.B().Del().Key(page.Elements...).Build()).Error(); err != nil {
+					tb.Error(err)
+				}
+			}
+			if cursor = page.Cursor; cursor == 0 {
+				return
+			}
+		}
+	})
+	return name
+}
+
+// server is a Redis that the test started and may do anything to.
+type server struct {
+	tb     testing.TB
+	folder string
+	port   string
+	more   []string
+	cmd    *exec.Cmd
+}
+
+// start starts a Redis on a free port.
+func start(tb testing.TB, more ...string) (*server, bool) {
+	tb.Helper()
+	program, ok := testenv.Require(tb, "redis-server")
+	if !ok {
+		return nil, false
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	s := &server{tb: tb, folder: tb.TempDir(), port: port, more: append([]string{program}, more...)}
+	tb.Cleanup(func() { s.kill() })
+	s.start()
+	return s, true
+}
+
+func (s *server) url() string { return "redis://127.0.0.1:" + s.port }
+
+func (s *server) start() {
+	s.tb.Helper()
+	args := append([]string{"--port", s.port, "--bind", "127.0.0.1", "--dir", s.folder, "--save", "", "--daemonize", "no"}, s.more[1:]...)
+	s.cmd = exec.Command(s.more[0], args...)
+	if err := s.cmd.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+s.port)
+		if err == nil {
+			_ = conn.SetDeadline(time.Now().Add(time.Second))
+			_, _ = io.WriteString(conn, "PING\r\n")
+			answer := make([]byte, 5)
+			_, err = io.ReadFull(conn, answer)
+			_ = conn.Close()
+			if err == nil && (answer[0] == '+' || strings.HasPrefix(string(answer), "-NOAU")) {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			s.tb.Fatalf("redis-server does not answer: %v", err)
+		}
+	}
+}
+
+func (s *server) kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+func (s *server) signal(what syscall.Signal) {
+	s.tb.Helper()
+	if err := s.cmd.Process.Signal(what); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// eventually waits until something holds.
+func eventually(tb testing.TB, within time.Duration, what string, holds func() bool) {
+	tb.Helper()
+	for began := time.Now(); !holds(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > within {
+			tb.Fatalf("after %s: %s", within, what)
+		}
+	}
+}
+
+func back(tb testing.TB, r *cache.Redis) {
+	tb.Helper()
+	eventually(tb, 10*time.Second, "the cache has not found Redis", func() bool { return r.Ready(tb.Context()) == nil })
+}
+
+func gone(tb testing.TB, r *cache.Redis) {
+	tb.Helper()
+	eventually(tb, 10*time.Second, "the cache has not found that Redis is away", func() bool { return r.Ready(tb.Context()) != nil })
+}
+
+func TestRedis(t *testing.T) {
+	url, ok := testenv.Require(t, "redis")
+	if !ok {
+		return
+	}
+	var prefixes sync.Map
+	cachetest.Run(t, cachetest.Engine{
+		Open: func(tb testing.TB, now func() time.Time) cache.Cache {
+			p := prefix(tb, url)
+			r := openRedis(tb, cache.RedisOptions{URL: url, Prefix: p, Now: now})
+			prefixes.Store(r, p)
+			return r
+		},
+		Join: func(tb testing.TB, c cache.Cache, now func() time.Time) cache.Cache {
+			p, _ := prefixes.Load(c)
+			return openRedis(tb, cache.RedisOptions{URL: url, Prefix: p.(string), Now: now})
+		},
+	})
+}
+
+// TestRedisAway holds the cache to the same promises when there is no Redis.
+func TestRedisAway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // it takes connections and never answers
+	r := openRedis(t, cache.RedisOptions{URL: "redis://" + l.Addr().String(), Wait: 50 * time.Millisecond, AtOnce: 3})
+	if r.Ready(t.Context()) == nil {
+		t.Error("it is ready without Redis")
+	}
+	shelf := cache.NewShelf(r, cache.Life{Fresh: time.Hour, Stale: time.Hour}, func(*int64) int { return 8 })
+	var now, most atomic.Int32
+	var all sync.WaitGroup
+	for i := range 60 {
+		all.Go(func() {
+			_, err := shelf.Get(t.Context(), fmt.Sprint("k", i%20), func(context.Context) (*int64, error) {
+				n := now.Add(1)
+				defer now.Add(-1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				time.Sleep(5 * time.Millisecond)
+				return new(int64), nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := most.Load(); n != 3 {
+		t.Errorf("%d loads at once, want 3", n)
+	}
+	if err := r.Drop(t.Context(), "k1"); err != nil {
+		t.Error(err)
+	}
+	s := &counter{value: 1}
+	for want := range int64(3) {
+		s.wants(t, shelf, "fresh", 1, want+1) // loaded each time: nobody would tell of a drop elsewhere
+	}
+	s.err = errDown
+	s.wants(t, shelf, "fresh", 1, 4) // and kept only for this
+	if err := r.Drop(t.Context(), "fresh"); err != nil {
+		t.Error(err)
+	}
+	if v, err := shelf.Get(t.Context(), "fresh", s.load); err == nil {
+		t.Errorf("got %d, dropped", *v)
+	}
+}
+
+func TestRedisRefusesWhatCannotWork(t *testing.T) {
+	for what, o := range map[string]cache.RedisOptions{
+		"no clock":  {URL: "redis://127.0.0.1", Prefix: "p:"},
+		"no prefix": {URL: "redis://127.0.0.1", Now: time.Now},
+		"no URL":    {Prefix: "p:", Now: time.Now},
+		"http":      {URL: "http://:secret@127.0.0.1", Prefix: "p:", Now: time.Now},
+		"not a URL": {URL: "redis://:secret@127.0.0.1:x%", Prefix: "p:", Now: time.Now},
+		"database":  {URL: "redis://:secret@127.0.0.1/one", Prefix: "p:", Now: time.Now},
+		"RESP2":     {URL: "redis://:secret@127.0.0.1?protocol=2", Prefix: "p:", Now: time.Now},
+		"sentinel":  {URL: "redis://:secret@127.0.0.1?master_set=x", Prefix: "p:", Now: time.Now},
+		"several":   {URL: "redis://:secret@127.0.0.1?addr=127.0.0.2", Prefix: "p:", Now: time.Now},
+	} {
+		r, err := cache.OpenRedis(t.Context(), o)
+		if err == nil {
+			t.Errorf("%s: no error", what)
+			_ = r.Close()
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells the password: %v", what, err)
+		}
+	}
+	t.Run("older than 6", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close()
+					b := make([]byte, 4096)
+					for {
+						n, err := conn.Read(b)
+						if err != nil {
+							return
+						}
+						for range strings.Count(string(b[:n]), "*") {
+							_, _ = io.WriteString(conn, "-ERR unknown command `HELLO`, with args beginning with: `3`\r\n")
+						}
+					}
+				}()
+			}
+		}()
+		_, err = cache.OpenRedis(t.Context(), cache.RedisOptions{URL: "redis://" + l.Addr().String(), Prefix: "p:", Now: time.Now})
+		if err == nil || !strings.Contains(err.Error(), "Redis 6") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("password", func(t *testing.T) {
+		s, ok := start(t, "--requirepass", "open sesame")
+		if !ok {
+			return
+		}
+		for _, wrong := range []string{"", ":secret@"} {
+			_, err := cache.OpenRedis(t.Context(), cache.RedisOptions{URL: "redis://" + wrong + "127.0.0.1:" + s.port, Prefix: "p:", Now: time.Now})
+			if err == nil || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%q: got %v", wrong, err)
+			}
+		}
+		r := openRedis(t, cache.RedisOptions{URL: "redis://:open%20sesame@127.0.0.1:" + s.port})
+		if err := r.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRedisTLS reaches Redis through TLS; nobody knows the certificate, so it is
+// first refused, and then taken unseen as the address asks for.
+func TestRedisTLS(t *testing.T) {
+	s, ok := start(t)
+	if !ok {
+		return
+	}
+	front := httptest.NewUnstartedServer(nil)
+	front.StartTLS()
+	config := front.TLS.Clone()
+	config.NextProtos = nil
+	front.Close()
+	l := proxyTLS(t, config, "127.0.0.1:"+s.port)
+	strict := openRedis(t, cache.RedisOptions{URL: "rediss://" + l})
+	if strict.Ready(t.Context()) == nil {
+		t.Error("it takes any certificate")
+	}
+	r := openRedis(t, cache.RedisOptions{URL: "rediss://" + l + "?skip_verify=true"})
+	if err := r.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
