@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"emporium/internal/platform/cache"
+	"emporium/internal/platform/cache/cachetest"
 )
 
 var errDown = errors.New("the source is down")
@@ -60,12 +61,12 @@ func shelfIn(c cache.Cache) *cache.Shelf[int64] {
 }
 
 // two opens the cache as two processes do, on a server of the test's own.
-func two(t *testing.T, o cache.RedisOptions) (s *server, here, there *cache.Redis, ok bool) {
+func two(t *testing.T, o cache.RedisOptions) (s *cachetest.Server, here, there *cache.Redis, ok bool) {
 	t.Helper()
-	if s, ok = start(t, "--appendonly", "yes", "--appendfsync", "always"); !ok {
+	if s, ok = cachetest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always"); !ok {
 		return nil, nil, nil, false
 	}
-	o.URL = s.url()
+	o.URL = s.URL()
 	return s, openRedis(t, o), openRedis(t, o), true
 }
 
@@ -276,9 +277,9 @@ func TestRedisKilledUnderLoad(t *testing.T) {
 	}
 	for range 4 {
 		time.Sleep(300 * time.Millisecond)
-		s.kill()
+		s.Kill()
 		time.Sleep(300 * time.Millisecond)
-		s.start()
+		s.Start()
 		back(t, here)
 		back(t, there)
 	}
@@ -301,7 +302,7 @@ func TestRedisDropWhileAway(t *testing.T) {
 			src := &counter{value: 1}
 			src.wants(t, shelfIn(here), "k", 1, 1)
 			src.wants(t, shelfIn(there), "k", 1, 1)
-			s.kill()
+			s.Kill()
 			gone(t, here)
 			gone(t, there)
 			src.set(2)
@@ -313,7 +314,7 @@ func TestRedisDropWhileAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			src.wants(t, shelfIn(here), "k", 2, 2) // as if dropped
-			s.start()
+			s.Start()
 			back(t, here)
 			back(t, there)
 			eventually(t, time.Second, "the other process has what was dropped while Redis was away", func() bool {
@@ -328,16 +329,16 @@ func TestRedisDropWhileAway(t *testing.T) {
 
 // TestRedisComesLater opens the cache before there is a Redis.
 func TestRedisComesLater(t *testing.T) {
-	s, ok := start(t)
+	s, ok := cachetest.StartRedis(t)
 	if !ok {
 		return
 	}
-	s.kill()
-	r := openRedis(t, cache.RedisOptions{URL: s.url()})
+	s.Kill()
+	r := openRedis(t, cache.RedisOptions{URL: s.URL()})
 	src := &counter{value: 1}
 	src.wants(t, shelfIn(r), "k", 1, 1)
 	src.wants(t, shelfIn(r), "k", 1, 2)
-	s.start()
+	s.Start()
 	back(t, r)
 	src.wants(t, shelfIn(r), "k", 1, 3)
 	src.wants(t, shelfIn(r), "k", 1, 3)
@@ -352,7 +353,7 @@ func TestRedisPaused(t *testing.T) {
 	src := &counter{value: 1}
 	src.wants(t, shelfIn(here), "k", 1, 1)
 	src.wants(t, shelfIn(there), "k", 1, 1)
-	s.signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	began := time.Now()
 	src.wants(t, shelfIn(here), "unknown here", 1, 2)
 	if took := time.Since(began); took > 2*time.Second {
@@ -369,7 +370,7 @@ func TestRedisPaused(t *testing.T) {
 	if v, err := shelfIn(there).Get(t.Context(), "k", src.load); err != nil || *v != 2 {
 		t.Errorf("got %v, %v in the other process, which cannot know", v, err)
 	}
-	s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGCONT)
 	back(t, here)
 	back(t, there)
 	eventually(t, time.Second, "the other process has what was dropped while Redis was paused", func() bool {
@@ -380,13 +381,13 @@ func TestRedisPaused(t *testing.T) {
 
 // TestRedisVanishedProcess has a process die with a drop that it could not make.
 func TestRedisVanishedProcess(t *testing.T) {
-	s, ok := start(t)
+	s, ok := cachetest.StartRedis(t)
 	if !ok {
 		return
 	}
-	line := cut(t, "127.0.0.1:"+s.port)
+	line := cut(t, s.Address())
 	dies := openRedis(t, cache.RedisOptions{URL: "redis://" + line.address(), Vanished: time.Second, Wait: time.Second})
-	stays := openRedis(t, cache.RedisOptions{URL: s.url(), Vanished: time.Second})
+	stays := openRedis(t, cache.RedisOptions{URL: s.URL(), Vanished: time.Second})
 	src := &counter{value: 1}
 	src.wants(t, shelfIn(stays), "k", 1, 1)
 	src.wants(t, shelfIn(dies), "k", 1, 1)
@@ -409,7 +410,7 @@ func TestRedisVanishedProcess(t *testing.T) {
 	if _, err := shelfIn(stays).Get(t.Context(), "k", src.load); err != nil {
 		t.Fatal(err)
 	}
-	leaves := openRedis(t, cache.RedisOptions{URL: s.url(), Vanished: time.Second})
+	leaves := openRedis(t, cache.RedisOptions{URL: s.URL(), Vanished: time.Second})
 	asked := src.asked
 	src.wants(t, shelfIn(leaves), "k", 2, asked)
 	_ = leaves.Close()
@@ -427,7 +428,7 @@ func TestRedisEmptied(t *testing.T) {
 	src.wants(t, shelfIn(here), "k", 1, 1)
 	src.wants(t, shelfIn(there), "k", 1, 1)
 	src.set(2)
-	conn, err := net.Dial("tcp", "127.0.0.1:"+s.port)
+	conn, err := net.Dial("tcp", s.Address())
 	if err != nil {
 		t.Fatal(err)
 	}

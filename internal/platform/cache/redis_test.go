@@ -2,20 +2,15 @@ package cache_test
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"emporium/internal/platform/cache"
 	"emporium/internal/platform/cache/cachetest"
@@ -40,114 +35,6 @@ func openRedis(tb testing.TB, o cache.RedisOptions) *cache.Redis {
 	}
 	tb.Cleanup(func() { _ = r.Close() })
 	return r
-}
-
-// prefix makes a prefix of the test's own, and removes what stands under it.
-func prefix(tb testing.TB, url string) string {
-	tb.Helper()
-	name := "emporium-test-" + rand.Text() + ":"
-	tb.Cleanup(func() {
-		o, err := rueidis.ParseURL(url)
-		if err != nil {
-			tb.Error(err)
-			return
-		}
-		o.DisableCache = true
-		client, err := rueidis.NewClient(o)
-		if err != nil {
-			tb.Error(err)
-			return
-		}
-		defer client.Close()
-		var cursor uint64
-		for {
-			page, err := client.Do(context.Background(), client.B().Scan().Cursor(cursor).Match(name+"*").Count(1000).Build()).AsScanEntry()
-			if err != nil {
-				tb.Error(err)
-				return
-			}
-			if len(page.Elements) > 0 {
-				if err := client.Do(context.Background(), client.B().Del().Key(page.Elements...).Build()).Error(); err != nil {
-					tb.Error(err)
-				}
-			}
-			if cursor = page.Cursor; cursor == 0 {
-				return
-			}
-		}
-	})
-	return name
-}
-
-// server is a Redis that the test started and may do anything to.
-type server struct {
-	tb     testing.TB
-	folder string
-	port   string
-	more   []string
-	cmd    *exec.Cmd
-}
-
-// start starts a Redis on a free port.
-func start(tb testing.TB, more ...string) (*server, bool) {
-	tb.Helper()
-	program, ok := testenv.Require(tb, "redis-server")
-	if !ok {
-		return nil, false
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	s := &server{tb: tb, folder: tb.TempDir(), port: port, more: append([]string{program}, more...)}
-	tb.Cleanup(func() { s.kill() })
-	s.start()
-	return s, true
-}
-
-func (s *server) url() string { return "redis://127.0.0.1:" + s.port }
-
-func (s *server) start() {
-	s.tb.Helper()
-	args := append([]string{"--port", s.port, "--bind", "127.0.0.1", "--dir", s.folder, "--save", "", "--daemonize", "no"}, s.more[1:]...)
-	s.cmd = exec.Command(s.more[0], args...)
-	if err := s.cmd.Start(); err != nil {
-		s.tb.Fatal(err)
-	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+s.port)
-		if err == nil {
-			_ = conn.SetDeadline(time.Now().Add(time.Second))
-			_, _ = io.WriteString(conn, "PING\r\n")
-			answer := make([]byte, 5)
-			_, err = io.ReadFull(conn, answer)
-			_ = conn.Close()
-			if err == nil && (answer[0] == '+' || strings.HasPrefix(string(answer), "-NOAU")) {
-				return
-			}
-		}
-		if time.Now().After(deadline) {
-			s.tb.Fatalf("redis-server does not answer: %v", err)
-		}
-	}
-}
-
-func (s *server) kill() {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-	s.cmd = nil
-}
-
-func (s *server) signal(what syscall.Signal) {
-	s.tb.Helper()
-	if err := s.cmd.Process.Signal(what); err != nil {
-		s.tb.Fatal(err)
-	}
 }
 
 // eventually waits until something holds.
@@ -178,7 +65,7 @@ func TestRedis(t *testing.T) {
 	var prefixes sync.Map
 	cachetest.Run(t, cachetest.Engine{
 		Open: func(tb testing.TB, now func() time.Time) cache.Cache {
-			p := prefix(tb, url)
+			p := cachetest.Prefix(tb, url)
 			r := openRedis(tb, cache.RedisOptions{URL: url, Prefix: p, Now: now})
 			prefixes.Store(r, p)
 			return r
@@ -293,17 +180,17 @@ func TestRedisRefusesWhatCannotWork(t *testing.T) {
 		}
 	})
 	t.Run("password", func(t *testing.T) {
-		s, ok := start(t, "--requirepass", "open sesame")
+		s, ok := cachetest.StartRedis(t, "--requirepass", "open sesame")
 		if !ok {
 			return
 		}
 		for _, wrong := range []string{"", ":secret@"} {
-			_, err := cache.OpenRedis(t.Context(), cache.RedisOptions{URL: "redis://" + wrong + "127.0.0.1:" + s.port, Prefix: "p:", Now: time.Now})
+			_, err := cache.OpenRedis(t.Context(), cache.RedisOptions{URL: "redis://" + wrong + s.Address(), Prefix: "p:", Now: time.Now})
 			if err == nil || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%q: got %v", wrong, err)
 			}
 		}
-		r := openRedis(t, cache.RedisOptions{URL: "redis://:open%20sesame@127.0.0.1:" + s.port})
+		r := openRedis(t, cache.RedisOptions{URL: "redis://:open%20sesame@" + s.Address()})
 		if err := r.Ready(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -313,7 +200,7 @@ func TestRedisRefusesWhatCannotWork(t *testing.T) {
 // TestRedisTLS reaches Redis through TLS; nobody knows the certificate, so it is
 // first refused, and then taken unseen as the address asks for.
 func TestRedisTLS(t *testing.T) {
-	s, ok := start(t)
+	s, ok := cachetest.StartRedis(t)
 	if !ok {
 		return
 	}
@@ -322,7 +209,7 @@ func TestRedisTLS(t *testing.T) {
 	config := front.TLS.Clone()
 	config.NextProtos = nil
 	front.Close()
-	l := proxyTLS(t, config, "127.0.0.1:"+s.port)
+	l := proxyTLS(t, config, s.Address())
 	strict := openRedis(t, cache.RedisOptions{URL: "rediss://" + l})
 	if strict.Ready(t.Context()) == nil {
 		t.Error("it takes any certificate")
