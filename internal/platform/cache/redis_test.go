@@ -219,3 +219,46 @@ func TestRedisTLS(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func BenchmarkRedisHit(b *testing.B) {
+	s, ok := cachetest.StartRedis(b)
+	if !ok {
+		return
+	}
+	r := openRedis(b, cache.RedisOptions{URL: s.URL()})
+	shelf := shelfIn(r)
+	load := func(context.Context) (*int64, error) { return new(int64(1)), nil }
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := shelf.Get(b.Context(), "k", load); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRedisMiss fetches what another process has stored, decodes it and
+// keeps it, or loads and stores it.
+func BenchmarkRedisMiss(b *testing.B) {
+	s, ok := cachetest.StartRedis(b)
+	if !ok {
+		return
+	}
+	o := cache.RedisOptions{URL: s.URL()}
+	load := func(context.Context) (*int64, error) { return new(int64(1)), nil }
+	key := func(i int) string { return fmt.Sprint("k", i) }
+	get := func(b *testing.B, r *cache.Redis, keys int) {
+		shelf := shelfIn(r)
+		for i := range keys {
+			if _, err := shelf.Get(b.Context(), key(i), load); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("load", func(b *testing.B) { get(b, openRedis(b, o), b.N) })
+	b.Run("fetch", func(b *testing.B) {
+		get(b, openRedis(b, o), b.N)
+		r := openRedis(b, o)
+		b.ResetTimer()
+		get(b, r, b.N)
+	})
+}
