@@ -52,6 +52,7 @@ type Redis struct {
 
 	mu        sync.Mutex
 	session   *redisSession    // nil while Redis is away
+	drops     *redisSession    // where drops are made: the session, or the one that will be when all that are owed are made
 	trips     map[string]*trip // those that may be joined, and whose value may be kept
 	cancels   map[*trip]context.CancelFunc
 	owed      map[string]struct{} // drops to be made when Redis is back
@@ -161,7 +162,7 @@ func (r *Redis) Drop(ctx context.Context, keys ...string) error {
 	}
 	for {
 		r.mu.Lock()
-		s, closed := r.session, r.closed
+		s, closed := r.drops, r.closed
 		if s == nil && !closed {
 			r.owe(keys)
 			r.forget(keys)

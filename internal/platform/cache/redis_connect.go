@@ -87,23 +87,21 @@ func (r *Redis) connect(ctx context.Context) (_ *redisSession, err error) {
 			s.end()
 		}
 	}()
-	for made := 0; ; {
-		keys, all := r.debts()
-		if err := s.settle(ctx, keys, all); err != nil {
-			r.oweAgain(keys, all)
-			return nil, err
-		}
-		made += len(keys)
-		if err := s.join(ctx); err != nil {
-			return nil, err
-		}
-		if done, err := r.arrive(s); done || err != nil {
-			if made > 0 || all {
-				r.o.Log.InfoContext(ctx, "made the drops that were owed to Redis", "drops", made, "all", all)
-			}
-			return s, err
-		}
+	r.mu.Lock()
+	r.drops = s // so that no more come to be owed while those that are are made
+	r.mu.Unlock()
+	keys, all := r.debts()
+	if err := s.settle(ctx, keys, all); err != nil {
+		r.oweAgain(keys, all)
+		return nil, err
 	}
+	if err := s.join(ctx); err != nil {
+		return nil, err
+	}
+	if len(keys) > 0 || all {
+		r.o.Log.InfoContext(ctx, "made the drops that were owed to Redis", "drops", len(keys), "all", all)
+	}
+	return s, r.arrive(s)
 }
 
 func (s *redisSession) settle(ctx context.Context, keys []string, all bool) error {
@@ -113,23 +111,20 @@ func (s *redisSession) settle(ctx context.Context, keys []string, all bool) erro
 	return s.drop(ctx, keys)
 }
 
-// arrive begins to use a session, unless more drops came to be owed meanwhile.
-func (r *Redis) arrive(s *redisSession) (done bool, err error) {
+// arrive begins to use a session, unless it has broken already.
+func (r *Redis) arrive(s *redisSession) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
 	case <-s.lost:
-		return false, s.why
+		return s.why
 	default:
-	}
-	if len(r.owed) > 0 || r.owedAll {
-		return false, nil
 	}
 	clear(r.trips) // they load without a lease: what is asked from now on is not theirs
 	r.near.InvalidateAll()
 	r.session = s
 	r.epoch.Add(1)
-	return true, nil
+	return nil
 }
 
 // dial connects once: a second connection would not know what the first was told.
@@ -197,6 +192,9 @@ func (r *Redis) lose(s *redisSession, why error) {
 		s.why = why
 		close(s.lost)
 	})
+	if r.drops == s {
+		r.drops = nil
+	}
 	if r.session == s {
 		r.session = nil
 		r.epoch.Add(1)

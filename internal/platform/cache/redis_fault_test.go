@@ -291,20 +291,21 @@ func TestRedisKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// TestRedisDropWhileAway drops while Redis is away with the value on its disk.
+// TestRedisDropWhileAway drops while this process alone cannot reach Redis.
 func TestRedisDropWhileAway(t *testing.T) {
 	for what, keys := range map[string]int{"few": 3, "many": 10_500} {
 		t.Run(what, func(t *testing.T) {
-			s, here, there, ok := two(t, cache.RedisOptions{})
+			s, ok := cachetest.StartRedis(t)
 			if !ok {
 				return
 			}
+			way := newLine(t, s.Address())
+			here, there := openRedis(t, cache.RedisOptions{URL: "redis://" + way.address()}), openRedis(t, cache.RedisOptions{URL: s.URL()})
 			src := &counter{value: 1}
 			src.wants(t, shelfIn(here), "k", 1, 1)
 			src.wants(t, shelfIn(there), "k", 1, 1)
-			s.Kill()
+			way.cut()
 			gone(t, here)
-			gone(t, there)
 			src.set(2)
 			dropped := []string{"k"}
 			for i := range keys {
@@ -313,17 +314,70 @@ func TestRedisDropWhileAway(t *testing.T) {
 			if err := here.Drop(t.Context(), dropped...); err != nil {
 				t.Fatal(err)
 			}
-			src.wants(t, shelfIn(here), "k", 2, 2) // as if dropped
-			s.Start()
+			src.wants(t, shelfIn(here), "k", 2, 2)  // as if dropped
+			src.wants(t, shelfIn(there), "k", 1, 2) // it cannot know
+			way.heal()
 			back(t, here)
-			back(t, there)
-			eventually(t, time.Second, "the other process has what was dropped while Redis was away", func() bool {
+			eventually(t, time.Second, "the other process has what was dropped while Redis could not be reached", func() bool {
 				v, err := shelfIn(there).Get(t.Context(), "k", src.load)
 				return err == nil && *v == 2
 			})
+			back(t, there)
+			if _, err := shelfIn(here).Get(t.Context(), "k", src.load); err != nil {
+				t.Error(err)
+			}
 			asked := src.asked
+			src.wants(t, shelfIn(there), "k", 2, asked)
 			src.wants(t, shelfIn(here), "k", 2, asked)
 		})
+	}
+}
+
+// TestRedisStartedAnew has Redis forget a drop: it was killed, and comes back
+// with what it had written to its disk before.
+func TestRedisStartedAnew(t *testing.T) {
+	s, ok := cachetest.StartRedis(t)
+	if !ok {
+		return
+	}
+	here, there := openRedis(t, cache.RedisOptions{URL: s.URL()}), openRedis(t, cache.RedisOptions{URL: s.URL()})
+	src := &counter{value: 1}
+	src.wants(t, shelfIn(here), "k", 1, 1)
+	tell(t, s, "SAVE")
+	src.set(2)
+	if err := here.Drop(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	src.wants(t, shelfIn(here), "k", 2, 2)
+	for range 2 {
+		s.Kill()
+		gone(t, here)
+		gone(t, there)
+		s.Start()
+		back(t, there)
+		back(t, here)
+		for _, c := range []*cache.Redis{there, here} {
+			if v, err := shelfIn(c).Get(t.Context(), "k", src.load); err != nil || *v != 2 {
+				t.Errorf("got %v, %v: what was dropped has come back", v, err)
+			}
+		}
+	}
+}
+
+// tell gives the server a command.
+func tell(t *testing.T, s *cachetest.Server, command string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answer := make([]byte, 3)
+	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+OK" {
+		t.Fatalf("%s: %q, %v", command, answer, err)
 	}
 }
 
@@ -385,7 +439,7 @@ func TestRedisVanishedProcess(t *testing.T) {
 	if !ok {
 		return
 	}
-	line := cut(t, s.Address())
+	line := newLine(t, s.Address())
 	dies := openRedis(t, cache.RedisOptions{URL: "redis://" + line.address(), Vanished: time.Second, Wait: time.Second})
 	stays := openRedis(t, cache.RedisOptions{URL: s.URL(), Vanished: time.Second})
 	src := &counter{value: 1}
@@ -428,12 +482,7 @@ func TestRedisEmptied(t *testing.T) {
 	src.wants(t, shelfIn(here), "k", 1, 1)
 	src.wants(t, shelfIn(there), "k", 1, 1)
 	src.set(2)
-	conn, err := net.Dial("tcp", s.Address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_, _ = io.WriteString(conn, "FLUSHALL\r\n")
+	tell(t, s, "FLUSHALL")
 	for _, c := range []*cache.Redis{here, there} {
 		eventually(t, 5*time.Second, "it has what the database has not", func() bool {
 			v, err := shelfIn(c).Get(t.Context(), "k", src.load)
@@ -461,7 +510,13 @@ func (l *line) cut() {
 	}
 }
 
-func cut(t *testing.T, to string) *line {
+func (l *line) heal() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.off = false
+}
+
+func newLine(t *testing.T, to string) *line {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,8 +29,8 @@ const leaseLife = 3 * time.Second
 //
 // Under the prefix stand, for each KEY, v:KEY, the value as a record, and
 // l:KEY, the token of the load that holds the lease; generation, which every
-// value must name, so that a new one gives up all values; and processes, when
-// each was last heard of.
+// value must name, so that a new one gives up all values; run, which start of
+// Redis they are from; and processes, when each was last heard of.
 type redisSession struct {
 	cache      *Redis
 	client     rueidis.Client
@@ -45,6 +46,7 @@ type redisSession struct {
 func (s *redisSession) valueKey(key string) string { return s.cache.o.Prefix + "v:" + key }
 func (s *redisSession) leaseKey(key string) string { return s.cache.o.Prefix + "l:" + key }
 func (s *redisSession) generationKey() string      { return s.cache.o.Prefix + "generation" }
+func (s *redisSession) runKey() string             { return s.cache.o.Prefix + "run" }
 func (s *redisSession) processesKey() string       { return s.cache.o.Prefix + "processes" }
 
 func (s *redisSession) command(word string, args ...string) rueidis.Completed {
@@ -182,11 +184,31 @@ func (s *redisSession) giveUp(ctx context.Context) error {
 	return err
 }
 
-// join reads the generation, making one where there is none, and makes this
-// process known.
+// joinScript makes a new generation where there is none, or where Redis has been
+// started anew: what it then has from its disk may have been dropped since it
+// was written there.
+const joinScript = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+	redis.call('SET', KEYS[2], ARGV[1])
+	redis.call('DEL', KEYS[1])
+end
+redis.call('SET', KEYS[1], ARGV[2], 'NX')
+return 0`
+
+// join reads the generation and makes this process known.
 func (s *redisSession) join(ctx context.Context) error {
-	results, err := s.do(ctx,
-		s.command("SET", s.generationKey(), newToken(), "NX"),
+	results, err := s.do(ctx, s.command("INFO", "server"))
+	if err != nil {
+		return err
+	}
+	about, err := results[0].ToString()
+	if err != nil {
+		return err
+	}
+	_, run, _ := strings.Cut(about, "\nrun_id:")
+	run, _, _ = strings.Cut(run, "\r")
+	results, err = s.do(ctx,
+		s.command("EVAL", joinScript, "2", s.generationKey(), s.runKey(), run, newToken()),
 		s.command("GET", s.generationKey()))
 	if err != nil {
 		return err
