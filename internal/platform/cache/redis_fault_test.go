@@ -237,6 +237,66 @@ func TestRedisDropsAndLoads(t *testing.T) {
 	}
 }
 
+// TestRedisDropElsewhereDuringFetch drops in one process what the other is just
+// fetching or loading: nobody may keep it.
+func TestRedisDropElsewhereDuringFetch(t *testing.T) {
+	_, here, there, ok := two(t, cache.RedisOptions{})
+	if !ok {
+		return
+	}
+	const keys = 1000
+	var source [2][keys]atomic.Int64 // what is stored: a second key of each kind is loaded, not fetched
+	load := func(kind, i int) func(context.Context) (*int64, error) {
+		return func(context.Context) (*int64, error) { return new(source[kind][i].Load()), nil }
+	}
+	name := func(kind, i int) string { return fmt.Sprint(kind, "/", i) }
+	for round := range int64(5) {
+		for i := range keys {
+			if _, err := shelfIn(here).Get(t.Context(), name(0, i), load(0, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var all sync.WaitGroup
+		turns := make(chan int)
+		for range 16 {
+			all.Go(func() {
+				for i := range turns {
+					var both sync.WaitGroup
+					both.Go(func() {
+						for kind := range 2 {
+							if _, err := shelfIn(there).Get(t.Context(), name(kind, i), load(kind, i)); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+					for kind := range 2 {
+						source[kind][i].Store(round + 1)
+						if err := here.Drop(t.Context(), name(kind, i)); err != nil {
+							t.Error(err)
+						}
+					}
+					both.Wait()
+				}
+			})
+		}
+		for i := range keys {
+			turns <- i
+		}
+		close(turns)
+		all.Wait()
+		time.Sleep(100 * time.Millisecond)
+		for i := range keys {
+			for kind := range 2 {
+				for _, c := range []*cache.Redis{here, there} {
+					if v, err := shelfIn(c).Get(t.Context(), name(kind, i), load(kind, i)); err != nil || *v != round+1 {
+						t.Fatalf("%s: got %v, %v; want %d", name(kind, i), *v, err, round+1)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestRedisKilledUnderLoad kills and starts Redis again and again while many
 // ask: none sees an error or waits for long.
 func TestRedisKilledUnderLoad(t *testing.T) {
