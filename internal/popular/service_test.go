@@ -444,6 +444,7 @@ func TestNewNeedsBoth(t *testing.T) {
 // one in Redis.
 func BenchmarkAnswer(b *testing.B) {
 	measure := func(b *testing.B, c cache.Cache) {
+		b.Helper()
 		s := newShop("ann")
 		for id := range int64(5) {
 			s.sells(id+1, "ann", "bob", "eve")

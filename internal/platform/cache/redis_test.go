@@ -65,12 +65,14 @@ func TestRedis(t *testing.T) {
 	var prefixes sync.Map
 	cachetest.Run(t, cachetest.Engine{
 		Open: func(tb testing.TB, now func() time.Time) cache.Cache {
+			tb.Helper()
 			p := cachetest.Prefix(tb, url)
 			r := openRedis(tb, cache.RedisOptions{URL: url, Prefix: p, Now: now})
 			prefixes.Store(r, p)
 			return r
 		},
 		Join: func(tb testing.TB, c cache.Cache, now func() time.Time) cache.Cache {
+			tb.Helper()
 			p, _ := prefixes.Load(c)
 			return openRedis(tb, cache.RedisOptions{URL: url, Prefix: p.(string), Now: now})
 		},
@@ -197,6 +199,34 @@ func TestRedisRefusesWhatCannotWork(t *testing.T) {
 	})
 }
 
+// TestRedisLimitedUser gives the cache no more rights than
+// docs/howto/recent-purchases.md says that it needs.
+func TestRedisLimitedUser(t *testing.T) {
+	rights := "~limited:* +get +getrange +set +del +eval +pexpire +zadd +zrem +zremrangebyscore +time +info +ping +hello +client"
+	s, ok := cachetest.StartRedis(t, append([]string{"--user", "emporium", "on", ">secret"}, strings.Fields(rights)...)...)
+	if !ok {
+		return
+	}
+	o := cache.RedisOptions{URL: "redis://emporium:secret@" + s.Address(), Prefix: "limited:", Vanished: 1500 * time.Millisecond}
+	here, there := openRedis(t, o), openRedis(t, o)
+	src := &counter{value: 1}
+	src.wants(t, shelfIn(here), "k", 1, 1)
+	src.wants(t, shelfIn(there), "k", 1, 1)
+	src.set(2)
+	if err := here.Drop(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	src.wants(t, shelfIn(here), "k", 2, 2)
+	time.Sleep(2 * time.Second) // heartbeats
+	src.wants(t, shelfIn(here), "k", 2, 2)
+	src.wants(t, shelfIn(there), "k", 2, 2)
+	for _, c := range []*cache.Redis{here, there} {
+		if err := c.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestRedisTLS reaches Redis through TLS; nobody knows the certificate, so it is
 // first refused, and then taken unseen as the address asks for.
 func TestRedisTLS(t *testing.T) {
@@ -247,6 +277,7 @@ func BenchmarkRedisMiss(b *testing.B) {
 	load := func(context.Context) (*int64, error) { return new(int64(1)), nil }
 	key := func(i int) string { return fmt.Sprint("k", i) }
 	get := func(b *testing.B, r *cache.Redis, keys int) {
+		b.Helper()
 		shelf := shelfIn(r)
 		for i := range keys {
 			if _, err := shelf.Get(b.Context(), key(i), load); err != nil {
