@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"emporium/internal/accounts"
+	"emporium/internal/platform/cache"
 	"emporium/internal/platform/httpapi"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	Popular    PopFlags   `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
 	Queue      QueueFlags `embed:"" prefix:"queue-" envprefix:"EMPORIUM_QUEUE_"`
 	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
+	CacheURL   Secret     `name:"cache-url" env:"EMPORIUM_CACHE_URL" help:"The Redis (6 or newer) through which processes share the cache: redis://user:password@host:6379/0, or rediss for TLS. Without it, each process has its own. While it is away everything is slower and nothing fails." placeholder:"URL"`
+	CacheName  string     `name:"cache-prefix" default:"emporium:" env:"EMPORIUM_CACHE_PREFIX" help:"Begins every key in Redis, so that several deployments can share a server." placeholder:"TEXT"`
 	Accounts   string     `name:"accounts-url" env:"EMPORIUM_ACCOUNTS_URL" help:"Where accounts runs when it does not run in this process." placeholder:"URL"`
 }
 
@@ -110,6 +113,14 @@ func (c *Config) Validate() error {
 		faults = append(faults, fmt.Errorf("--cache-bytes (EMPORIUM_CACHE_BYTES): must be at least 1048576 (1 MiB); got %d", c.CacheBytes))
 	}
 	faults = append(faults, c.Queue.faults()...)
+	if c.CacheURL != "" {
+		if err := cache.CheckRedisURL(string(c.CacheURL)); err != nil {
+			faults = append(faults, fmt.Errorf("--cache-url (EMPORIUM_CACHE_URL): %w", err))
+		}
+		if c.CacheName == "" {
+			faults = append(faults, errors.New("--cache-prefix (EMPORIUM_CACHE_PREFIX): must not be empty"))
+		}
+	}
 	for _, u := range []struct{ flag, value string }{
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
 		{"--accounts-url (EMPORIUM_ACCOUNTS_URL)", c.Accounts},

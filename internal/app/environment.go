@@ -11,7 +11,7 @@ import (
 )
 
 // secretSettings are the variables that may be in a file of their own.
-var secretSettings = []string{"EMPORIUM_SECRET", "EMPORIUM_TOKEN_KEY", "EMPORIUM_QUEUE_URL"}
+var secretSettings = []string{"EMPORIUM_SECRET", "EMPORIUM_TOKEN_KEY", "EMPORIUM_QUEUE_URL", "EMPORIUM_CACHE_URL"}
 
 // loadEnvironment reads the file .env, which never overrides what the
 // environment says, and the files that secrets are in.

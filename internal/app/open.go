@@ -113,7 +113,7 @@ func (a *App) openPurchases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.openCache()
+	c, err := a.openCache(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,8 @@ func (a *App) openPurchases(ctx context.Context) error {
 	return err
 }
 
-func (a *App) openPopular(context.Context) error {
-	c, err := a.openCache()
+func (a *App) openPopular(ctx context.Context) error {
+	c, err := a.openCache(ctx)
 	if err != nil {
 		return err
 	}
@@ -187,17 +187,29 @@ func (a *App) openDatabaseAndQueue(ctx context.Context, name string, migrations 
 	return db, q, err
 }
 
-// openCache makes the cache, once however many need it.
-func (a *App) openCache() (cache.Cache, error) {
+// openCache opens the cache, once however many need it: the one that processes
+// share in Redis, or one of this process alone.
+func (a *App) openCache(ctx context.Context) (cache.Cache, error) {
 	if a.cache != nil {
 		return a.cache, nil
 	}
-	c, err := cache.NewMemory(cache.MemoryOptions{MaxBytes: a.config.CacheBytes, Now: a.now, Log: a.log})
+	if a.config.CacheURL == "" {
+		c, err := cache.NewMemory(cache.MemoryOptions{MaxBytes: a.config.CacheBytes, Now: a.now, Log: a.log})
+		if err != nil {
+			return nil, err
+		}
+		a.cache = c
+		a.parts = append(a.parts, part{name: "cache", close: c.Close})
+		return c, nil
+	}
+	c, err := cache.OpenRedis(ctx, cache.RedisOptions{
+		URL: string(a.config.CacheURL), Prefix: a.config.CacheName, MaxBytes: a.config.CacheBytes, Now: a.now, Log: a.log,
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--cache-url (EMPORIUM_CACHE_URL): %w", err)
 	}
 	a.cache = c
-	a.parts = append(a.parts, part{name: "cache", close: c.Close})
+	a.parts = append(a.parts, part{name: "cache", ready: c.Ready, close: c.Close, elsewhere: true})
 	return c, nil
 }
 

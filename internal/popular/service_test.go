@@ -440,16 +440,44 @@ func TestNewNeedsBoth(t *testing.T) {
 	}
 }
 
+// BenchmarkAnswer gives a cached answer, from the cache of the process and from
+// one in Redis.
 func BenchmarkAnswer(b *testing.B) {
-	s := newShop("ann")
-	for id := range int64(5) {
-		s.sells(id+1, "ann", "bob", "eve")
-	}
-	bench := newBench(b, s)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := bench.Answer(b.Context(), "ann"); err != nil {
+	measure := func(b *testing.B, c cache.Cache) {
+		b.Helper()
+		s := newShop("ann")
+		for id := range int64(5) {
+			s.sells(id+1, "ann", "bob", "eve")
+		}
+		service, err := popular.New(popular.Options{Purchases: s, Cache: c})
+		if err != nil {
 			b.Fatal(err)
 		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := service.Answer(b.Context(), "ann"); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
+	b.Run("memory", func(b *testing.B) {
+		c, err := cache.NewMemory(cache.MemoryOptions{Now: time.Now})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.Close()
+		measure(b, c)
+	})
+	b.Run("redis", func(b *testing.B) {
+		server, ok := cachetest.StartRedis(b)
+		if !ok {
+			return
+		}
+		c, err := cache.OpenRedis(b.Context(), cache.RedisOptions{URL: server.URL(), Prefix: "bench:", Now: time.Now})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.Close()
+		measure(b, c)
+	})
 }

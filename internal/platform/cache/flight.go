@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"emporium/internal/market"
@@ -33,11 +34,7 @@ func (m *Memory) board(ctx context.Context, key string, kind *Kind, load func(co
 	if ok && e.served(m.now()) {
 		return nil, e, nil
 	}
-	timeout := kind.Life.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), timeout, fmt.Errorf("loading took longer than %s", timeout))
+	ctx, cancel := kind.timed(ctx)
 	f := &flight{key: key, expired: e, landed: make(chan struct{})}
 	m.flights[key], m.cancels[f] = f, cancel
 	m.loads.Add(1)
@@ -50,8 +47,8 @@ func (m *Memory) board(ctx context.Context, key string, kind *Kind, load func(co
 func (m *Memory) fly(ctx context.Context, f *flight, kind *Kind, load func(context.Context) (any, error)) {
 	defer m.loads.Done()
 	began := m.now()
-	value, err := m.load(ctx, f.key, load)
-	kept := m.entryOf(f.key, kind, value, err)
+	value, err := guarded(ctx, m.log, f.key, load)
+	kept := newEntry(f.key, kind, value, err, m.now(), m.random())
 	answered := err == nil || market.KindOf(err) == market.NotFound
 
 	m.mu.Lock()
@@ -79,15 +76,24 @@ func (m *Memory) fly(ctx context.Context, f *flight, kind *Kind, load func(conte
 	}
 }
 
-// load makes an error of a panic: in a goroutine of ours it would end the process.
-func (m *Memory) load(ctx context.Context, key string, load func(context.Context) (any, error)) (value any, err error) {
+// guarded makes an error of a panic: in a goroutine of ours it would end the process.
+func guarded(ctx context.Context, log *slog.Logger, key string, load func(context.Context) (any, error)) (value any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.log.ErrorContext(ctx, "a load panicked", "key", key, "panic", p, "stack", string(debug.Stack()))
+			log.ErrorContext(ctx, "a load panicked", "key", key, "panic", p, "stack", string(debug.Stack()))
 			value, err = nil, fmt.Errorf("load %s: panic: %v", key, p)
 		}
 	}()
 	return load(ctx)
+}
+
+// timed gives the context of a load: the values of the caller's, and its own end.
+func (k *Kind) timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := k.Life.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	return context.WithTimeoutCause(context.WithoutCancel(ctx), timeout, fmt.Errorf("loading took longer than %s", timeout))
 }
 
 // reason gives what a refusal keeps from the caller, for the log.

@@ -45,6 +45,10 @@ type entry struct {
 	stale  time.Time // until then it is served when a load fails
 	pause  time.Time // until then it is served though it has expired: a load has just failed
 	weight uint32
+
+	// What only an engine outside of the process needs.
+	epoch uint64 // the entry is served only while this is the engine's
+	token string // of the load that stored it
 }
 
 // NewMemory makes an empty cache.
@@ -136,18 +140,22 @@ func (m *Memory) Close() error {
 
 func (e *entry) served(now time.Time) bool { return now.Before(e.fresh) || now.Before(e.pause) }
 
-// entryOf makes the entry of what a load gave, or nil when it is not to be kept.
-func (m *Memory) entryOf(key string, kind *Kind, value any, err error) *entry {
-	const bookkeeping = 200 // entry, otter's node, string headers
-	now, life := m.now(), kind.Life
+// newEntry makes the entry of what a load gave, or nil when it is not to be
+// kept; random is from 0 up to 1.
+func newEntry(key string, kind *Kind, value any, err error, now time.Time, random float64) *entry {
+	life := kind.Life
 	switch {
 	case err == nil:
-		fresh := now.Add(Jitter(life.Fresh, m.random()))
+		fresh := now.Add(Jitter(life.Fresh, random))
 		return &entry{value: value, fresh: fresh, stale: fresh.Add(life.Stale), weight: weight(bookkeeping + len(key) + kind.Weigh(value))}
 	case market.KindOf(err) == market.NotFound && life.Unknown > 0:
-		return &entry{err: err, fresh: now.Add(Jitter(life.Unknown, m.random())), weight: weight(bookkeeping + 2*len(key))}
+		return &entry{err: err, fresh: now.Add(Jitter(life.Unknown, random)), weight: weight(bookkeeping + 2*len(key))}
 	}
 	return nil
 }
+
+// bookkeeping is what an entry takes beside key and value: itself, otter's node,
+// string headers.
+const bookkeeping = 200
 
 func weight(bytes int) uint32 { return uint32(min(max(bytes, 1), math.MaxUint32)) }
