@@ -47,6 +47,8 @@ type App struct {
 
 	draining atomic.Bool // told to stop: not ready any more
 
+	upstreams map[string]*gateway.Upstream // the ways to services that run elsewhere
+
 	queue     queue.Queue
 	cache     cache.Cache
 	tokens    market.Tokens
@@ -74,7 +76,7 @@ type part struct {
 
 // Open opens the named services, or all of them when none is named.
 func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ *App, err error) {
-	a := &App{config: c, log: log, now: time.Now, here: map[string]bool{}}
+	a := &App{config: c, log: log, now: time.Now, here: map[string]bool{}, upstreams: map[string]*gateway.Upstream{}}
 	if err := a.choose(names); err != nil {
 		return nil, err
 	}
@@ -91,6 +93,11 @@ func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ 
 	}()
 	var work context.Context
 	work, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if !a.here["accounts"] {
+		if err := a.askForTokens(work); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range services {
 		if a.here[s.name] {
 			if err := s.open(a, work); err != nil {
@@ -104,6 +111,7 @@ func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ 
 			return nil, err
 		}
 		a.intake = billing.NewIntake(q)
+		a.openUpstreams(work)
 	}
 	return a, a.mount()
 }
@@ -160,14 +168,7 @@ func (a *App) mount() error {
 	a.mountHealth(api)
 	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
 	if a.here[gatewayName] {
-		for _, s := range services {
-			if !a.here[s.name] {
-				for _, path := range s.paths {
-					api.Handle(path, gateway.Absent(s.name))
-					api.Handle(path+"/", gateway.Absent(s.name))
-				}
-			}
-		}
+		a.mountElsewhere(api, chosen)
 	}
 	var handler http.Handler = api
 	if mode == httpapi.Open && !chosen {
@@ -177,7 +178,7 @@ func (a *App) mount() error {
 	if a.config.LogRequest {
 		front.Requests = a.log
 	}
-	a.handler = httpapi.Front(handler, front)
+	a.handler = a.closeWhenDraining(httpapi.Front(handler, front))
 	return nil
 }
 
@@ -189,7 +190,7 @@ func (a *App) mountPages(api *httpapi.API) error {
 		Summary: "A self-hosted marketplace: coupons, auctions, property, movies with billing, and recent purchases.",
 	}
 	for _, s := range services {
-		page := apidocs.Service{Name: s.name, Summary: s.about, Down: !a.here[s.name]}
+		page := apidocs.Service{Name: s.name, Summary: s.about, Down: !a.here[s.name] && a.upstreams[s.name] == nil}
 		for _, e := range s.examples {
 			page.Examples = append(page.Examples, apidocs.Example{Label: e, Path: e})
 		}

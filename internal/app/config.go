@@ -36,7 +36,9 @@ type Config struct {
 	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
 	CacheURL   Secret     `name:"cache-url" env:"EMPORIUM_CACHE_URL" help:"The Redis (6 or newer) through which processes share the cache: redis://user:password@host:6379/0, or rediss for TLS. Without it, each process has its own. While it is away everything is slower and nothing fails." placeholder:"URL"`
 	CacheName  string     `name:"cache-prefix" default:"emporium:" env:"EMPORIUM_CACHE_PREFIX" help:"Begins every key in Redis, so that several deployments can share a server." placeholder:"TEXT"`
-	Accounts   string     `name:"accounts-url" env:"EMPORIUM_ACCOUNTS_URL" help:"Where accounts runs when it does not run in this process." placeholder:"URL"`
+	URLs       URLFlags   `embed:"" envprefix:"EMPORIUM_"`
+
+	TrustedProxies TrustedProxies `env:"EMPORIUM_TRUSTED_PROXIES" help:"The proxies in front of this gateway, addresses or ranges such as 10.0.0.0/8 with commas between them: only their Forwarded and X-Forwarded-* headers are believed." placeholder:"CIDR,…"`
 }
 
 // TokenFlags are the settings of the tokens that accounts signs.
@@ -123,7 +125,6 @@ func (c *Config) Validate() error {
 	}
 	for _, u := range []struct{ flag, value string }{
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
-		{"--accounts-url (EMPORIUM_ACCOUNTS_URL)", c.Accounts},
 	} {
 		if u.value != "" && !isBase(u.value) {
 			faults = append(faults, fmt.Errorf("%s: %q is not a URL such as http://127.0.0.1:8081", u.flag, u.value))

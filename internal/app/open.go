@@ -46,6 +46,21 @@ func (a *App) openAccounts(ctx context.Context) error {
 	return nil
 }
 
+// askForTokens checks tokens with the keys of the accounts that run elsewhere.
+// Without their address no token holds.
+func (a *App) askForTokens(ctx context.Context) error {
+	u := a.upstream(ctx, "accounts")
+	if u == nil {
+		return nil
+	}
+	client, err := accounts.NewClient(accounts.ClientOptions{URL: "http://accounts", Now: a.now, HTTP: u.Client(5 * time.Second)})
+	if err != nil {
+		return fmt.Errorf("--accounts-url (EMPORIUM_ACCOUNTS_URL): %w", err)
+	}
+	a.tokens = client
+	return nil
+}
+
 func (a *App) openCoupons(ctx context.Context) error {
 	db, err := a.openDatabase(ctx, "coupons", coupons.Migrations())
 	if err != nil {
@@ -68,14 +83,7 @@ func (a *App) openAuctions(ctx context.Context) error {
 
 func (a *App) openProperty(ctx context.Context) error {
 	if a.tokens == nil {
-		if a.config.Accounts == "" {
-			return errors.New("property needs accounts: run it here too, or say where it runs with --accounts-url (EMPORIUM_ACCOUNTS_URL)")
-		}
-		client, err := accounts.NewClient(accounts.ClientOptions{URL: a.config.Accounts, Now: a.now})
-		if err != nil {
-			return fmt.Errorf("--accounts-url (EMPORIUM_ACCOUNTS_URL): %w", err)
-		}
-		a.tokens = client
+		return errors.New("property needs accounts: run it here too, or say where it runs with --accounts-url (EMPORIUM_ACCOUNTS_URL)")
 	}
 	db, q, err := a.openDatabaseAndQueue(ctx, "property", property.Migrations())
 	if err != nil {
@@ -130,21 +138,27 @@ func (a *App) openPopular(ctx context.Context) error {
 	if o.Life.Fresh = time.Duration(a.config.Popular.CacheTTL); o.Life.Fresh == 0 {
 		o.Life.Fresh = -1 // none, where 0 would be the default
 	}
-	switch {
-	case a.config.Popular.DataURL != "":
-		client, err := purchases.NewClient(purchases.ClientOptions{
-			URL:     a.config.Popular.DataURL,
-			Headers: func(ctx context.Context, h http.Header) { httpapi.PassOn(ctx, h) },
-		})
+	o.Life.Unknown = min(o.Life.Unknown, o.Life.Fresh)
+	data := purchases.ClientOptions{
+		URL:     a.config.Popular.DataURL,
+		Headers: func(ctx context.Context, h http.Header) { httpapi.PassOn(ctx, h) },
+	}
+	if data.URL == "" && a.purchases == nil {
+		u := a.upstream(ctx, "purchases")
+		if u == nil {
+			return errors.New("popular needs a data API: run purchases here too, or name one with --purchases-url (EMPORIUM_PURCHASES_URL) or --popular-data-url (EMPORIUM_POPULAR_DATA_URL)")
+		}
+		data.URL, data.Transport = "http://purchases", u.Client(0).Transport
+	}
+	if data.URL == "" {
+		o.Purchases = a.purchases
+	} else {
+		client, err := purchases.NewClient(data)
 		if err != nil {
 			return fmt.Errorf("--popular-data-url (EMPORIUM_POPULAR_DATA_URL): %w", err)
 		}
 		a.parts = append(a.parts, part{name: "data API", close: func() error { client.Close(); return nil }})
 		o.Purchases = client
-	case a.purchases != nil:
-		o.Purchases = a.purchases
-	default:
-		return errors.New("popular needs a data API: run purchases here too, or name one with --popular-data-url (EMPORIUM_POPULAR_DATA_URL)")
 	}
 	a.popular, err = popular.New(o)
 	return err

@@ -22,7 +22,7 @@ type service struct {
 	name     string
 	about    string
 	needs    string   // in words, for `emporium services`
-	paths    []string // what the gateway answers 503 for when the service is not here
+	paths    []string // and what is below each; the longest of all services wins
 	examples []string // GETs worth following, for the landing page
 	open     func(a *App, ctx context.Context) error
 	// routes declares its operations; what does not run here is only documented.
@@ -89,7 +89,7 @@ var services = []service{
 		},
 	},
 	{
-		name: "popular", about: "recent purchases: who else bought what you bought", needs: "purchases (here or --popular-data-url)",
+		name: "popular", about: "recent purchases: who else bought what you bought", needs: "purchases (here, --purchases-url or --popular-data-url)",
 		paths: []string{"/api/recent_purchases"},
 		open:  (*App).openPopular,
 		routes: func(api *httpapi.API, a *App) {

@@ -26,6 +26,8 @@ type ClientOptions struct {
 	Answer  time.Duration // until the head of the answer comes; 0: 10 seconds
 	Whole   time.Duration // for a call, its body read; 0: 20 seconds
 	MaxBody int64         // bytes of an answer; 0: 8 MiB, of which a page of 1000 purchases takes some 150 KB
+	// Transport sends the calls; nil: one of the client's own.
+	Transport http.RoundTripper
 	// Headers adds what every call carries: the trace it belongs to, a token.
 	Headers func(ctx context.Context, h http.Header)
 }
@@ -66,22 +68,22 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if o.Headers == nil {
 		o.Headers = func(context.Context, http.Header) {}
 	}
+	if o.Transport == nil {
+		o.Transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout:    connect,
+			ResponseHeaderTimeout:  or(o.Answer, 10*time.Second),
+			MaxResponseHeaderBytes: 64 << 10,
+			MaxIdleConnsPerHost:    32,
+			MaxConnsPerHost:        64,
+			IdleConnTimeout:        90 * time.Second,
+			ForceAttemptHTTP2:      true,
+		}
+	}
 	return &Client{
-		base: strings.TrimRight(o.URL, "/"),
-		http: &http.Client{
-			Timeout: or(o.Whole, 20*time.Second),
-			Transport: &http.Transport{
-				Proxy:                  http.ProxyFromEnvironment,
-				DialContext:            (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
-				TLSHandshakeTimeout:    connect,
-				ResponseHeaderTimeout:  or(o.Answer, 10*time.Second),
-				MaxResponseHeaderBytes: 64 << 10,
-				MaxIdleConnsPerHost:    32,
-				MaxConnsPerHost:        64,
-				IdleConnTimeout:        90 * time.Second,
-				ForceAttemptHTTP2:      true,
-			},
-		},
+		base:    strings.TrimRight(o.URL, "/"),
+		http:    &http.Client{Timeout: or(o.Whole, 20*time.Second), Transport: o.Transport},
 		maxBody: o.MaxBody, headers: o.Headers,
 	}, nil
 }

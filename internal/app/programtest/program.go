@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,12 +59,16 @@ type Program struct {
 // startWithin bounds how long a server may take to say where it listens.
 const startWithin = 30 * time.Second
 
-// Start runs `emporium serve` with arguments on a free port and waits until it
-// says where it listens. It is killed when the test ends.
+// Start runs `emporium serve` with arguments, on a free port unless they name one,
+// and waits until it says where it listens. It is killed when the test ends.
 func Start(t testing.TB, args ...string) *Program {
 	t.Helper()
-	p := &Program{cmd: exec.Command(Binary(t), append([]string{"serve", "--listen=127.0.0.1:0", "--drain=0s"}, args...)...), exited: make(chan struct{})} //nolint:noctx // killed below
-	p.cmd.Dir = t.TempDir()                                                                                                                               // no .env of ours
+	all := []string{"serve", "--drain=0s"}
+	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--listen=") }) {
+		all = append(all, "--listen=127.0.0.1:0")
+	}
+	p := &Program{cmd: exec.Command(Binary(t), append(all, args...)...), exited: make(chan struct{})} //nolint:noctx // killed below
+	p.cmd.Dir = t.TempDir()                                                                           // no .env of ours
 	p.cmd.Env = cleanEnv()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

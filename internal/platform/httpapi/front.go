@@ -23,9 +23,9 @@ type responseWriter struct {
 	bytes  int64
 }
 
-// WriteHeader remembers the status.
+// WriteHeader remembers the status, unless another comes after it (1xx).
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status == 0 {
+	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)

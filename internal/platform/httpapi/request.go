@@ -48,10 +48,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // readBody reads at most limit bytes into a pooled buffer, which the caller
 // gives back with returnBody.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*bytes.Buffer, *statusError) {
-	tooLarge := &statusError{
-		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
-		detail: "the body is larger than " + sizeText(limit),
-	}
+	tooLarge := bodyTooLarge(limit)
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close") // do not read the rest of it
 		return nil, tooLarge
@@ -69,6 +66,20 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*bytes.Buffe
 		return nil, &statusError{status: http.StatusBadRequest, code: "body_cut", detail: "the body ended before it was complete"}
 	}
 	return buf, nil
+}
+
+func bodyTooLarge(limit int64) *statusError {
+	return &statusError{
+		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
+		detail: "the body is larger than " + sizeText(limit),
+	}
+}
+
+// RefuseBody answers, outside an operation, that the body is larger than limit
+// bytes, and does not read the rest of it.
+func RefuseBody(w http.ResponseWriter, r *http.Request, limit int64) {
+	w.Header().Set("Connection", "close")
+	writeProblem(w, r, aliasAt(w, r), bodyTooLarge(limit))
 }
 
 func returnBody(buf *bytes.Buffer) {
