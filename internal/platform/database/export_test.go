@@ -1,12 +1,13 @@
 package database
 
 // Waiting says how many changes wait for the writer.
-func (db *DB) Waiting() int { return len(db.writer.jobs) }
+func (db *DB) Waiting() int { return len(db.engine.(*sqliteEngine).writer.jobs) }
 
 // Rest lets the readers' timer run out, and says how many are open.
 func (db *DB) Rest() int {
-	db.readers.trim()
-	db.readers.mu.Lock()
-	defer db.readers.mu.Unlock()
-	return len(db.readers.idle)
+	readers := db.engine.(*sqliteEngine).readers
+	readers.trim()
+	readers.mu.Lock()
+	defer readers.mu.Unlock()
+	return len(readers.idle)
 }

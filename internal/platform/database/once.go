@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync/atomic"
 	"time"
 
@@ -65,9 +66,12 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 	mac.Write(key.Body)
 	hash, now, once := mac.Sum(nil), market.At(db.options.Now()), &db.once
 	oldest := market.At(now.Add(-keptOnce))
+	same := fnv.New64a()
+	fmt.Fprintf(same, "%q %q %q", key.Operation, key.Caller, key.Key)
 	var stored []byte
 	err := db.Update(ctx, func(tx *Tx) error {
 		stored = nil
+		tx.in.holdKey(int64(same.Sum64())) // a repeat that comes while this is under way waits
 		var storedHash []byte
 		err := tx.QueryRow(once.find, key.Operation, key.Caller, key.Key, oldest).Scan(&storedHash, &stored)
 		if err == nil && !bytes.Equal(storedHash, hash) {
