@@ -107,7 +107,10 @@ func (s *Service) ChangeBid(ctx context.Context, id BidID, c BidChange, match ma
 		if changed.Value != b.Value {
 			changed.Seq, changed.Placed = seq, now
 		}
-		if changed, err = s.store.updateBid(tx, changed); err != nil {
+		if changed, err = s.store.updateBid(tx, changed); database.IsForeignKey(err) { // it has gone meanwhile
+			f.unknownUser(c.User.Value)
+			return f.err()
+		} else if err != nil {
 			return err
 		}
 		return s.store.chooseWinner(tx, b.Item)

@@ -9,12 +9,13 @@ import (
 const bidColumns = `id, item_id, bidder_id, value_cents, seq, placed_at, version`
 
 type bidStatements struct {
-	get, list, ofItem, next, insert, update, del, choose *database.Stmt
+	get, hold, list, ofItem, next, insert, update, del, choose *database.Stmt
 }
 
 func prepareBids(db *database.DB) bidStatements {
 	return bidStatements{
 		get:    db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		hold:   db.PrepareForUpdate(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
 		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
 		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
 		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
@@ -38,9 +39,9 @@ func (s *store) selectBid(ctx context.Context, id BidID) (Bid, error) {
 	return b, orRefuse(err, func() error { return noBid(id.String()) })
 }
 
-// selectBidForUpdate reads a bid within a change.
+// selectBidForUpdate reads a bid and holds it until the change ends.
 func (s *store) selectBidForUpdate(tx *database.Tx, id BidID) (Bid, error) {
-	b, err := scanBid(tx.QueryRow(s.bids.get, id))
+	b, err := scanBid(tx.QueryRow(s.bids.hold, id))
 	return b, orRefuse(err, func() error { return noBid(id.String()) })
 }
 

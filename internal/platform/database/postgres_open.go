@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -55,11 +59,15 @@ func (e *postgresEngine) connect(ctx context.Context) error {
 	}
 }
 
-// passes says of an error at the start whether it will pass by itself.
+// passes says of an error at the start whether it will pass by itself: the
+// server is not there, starts or stops, or has no room.
 func passes(err error) bool {
-	code := state(err)
-	return code == "" && !errors.Is(err, ErrNewer) || isLost(classify(err)) && code[:2] != "28" && code != stateNoDatabase ||
-		len(code) > 1 && code[:2] == "53" || code == stateReadOnly
+	if code := state(err); code != "" {
+		return code == stateReadOnly || slices.Contains([]string{"08", "53", "57"}, code[:2])
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // setUp makes the database when it is not there, brings its tables up to date

@@ -10,12 +10,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // drops the databases of tests
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // makes and drops the databases of tests
 
 	"emporium/internal/platform/database"
 	"emporium/internal/platform/testenv"
@@ -34,11 +37,11 @@ func Open(tb testing.TB, name string, migrations fs.FS, now ...func() time.Time)
 		o.Path = filepath.Join(tb.TempDir(), name+".db")
 		return OpenWith(tb, o)
 	case "postgres":
-		url, ok := testenv.Require(tb, "postgres")
+		server, ok := testenv.Require(tb, "postgres")
 		if !ok {
 			tb.Fatal("EMPORIUM_TEST_ENGINE asks for PostgreSQL, and EMPORIUM_TEST_POSTGRES_URL does not say where it is")
 		}
-		return OpenPostgres(tb, url, name, migrations, now...)
+		return openSchema(tb, server, options(tb, name, migrations, now))
 	default:
 		tb.Fatalf("EMPORIUM_TEST_ENGINE is %q, and not sqlite or postgres", engine)
 		return nil
@@ -49,26 +52,72 @@ func Open(tb testing.TB, name string, migrations fs.FS, now ...func() time.Time)
 func OpenPostgres(tb testing.TB, url, name string, migrations fs.FS, now ...func() time.Time) *database.DB {
 	tb.Helper()
 	o := options(tb, name, migrations, now)
-	o.URL, o.Database = url, Database(tb, url, name)
+	o.URL, o.Database = url, NewName(tb, url, name)
 	return OpenWith(tb, o)
 }
 
-// Database gives the name of a database that is not there, and drops it with the
-// test. The test makes it by opening it, which takes 50 ms.
-func Database(tb testing.TB, url, name string) string {
+// NewName gives the name of a database that is not there, and drops it with the
+// test. The test makes it by opening it.
+func NewName(tb testing.TB, url, name string) string {
 	tb.Helper()
-	unique := fmt.Sprintf("test_%s_%d_%x", name, os.Getpid(), rand.Uint64())
-	tb.Cleanup(func() {
-		db, err := sql.Open("pgx", url)
-		if err == nil {
-			_, err = db.ExecContext(context.WithoutCancel(tb.Context()), "DROP DATABASE IF EXISTS "+unique+" WITH (FORCE)")
-			err = errors.Join(err, db.Close())
-		}
-		if err != nil {
-			tb.Errorf("drop the database %s: %v", unique, err)
+	unique := unique(name)
+	tb.Cleanup(func() { Run(tb, url, "DROP DATABASE IF EXISTS "+unique+" WITH (FORCE)") })
+	return unique
+}
+
+// shared is a database that the tests make and leave empty. To make one for each
+// test, and above all to drop it, takes ten times as long as a schema.
+const shared = "emporium_test"
+
+var makeShared sync.Once
+
+// openSchema opens a schema of the test's own, which to the package is a
+// database like any other. Commits do not wait for the disk: no test of this
+// kind outlives the server.
+func openSchema(tb testing.TB, server string, o database.Options) *database.DB {
+	tb.Helper()
+	makeShared.Do(func() {
+		err := exec(tb, server, "CREATE DATABASE "+shared+" ENCODING 'UTF8' TEMPLATE template0")
+		var there *pgconn.PgError
+		if err != nil && (!errors.As(err, &there) || there.Code != "42P04" && there.Code != "23505") {
+			tb.Fatalf("make the database %s: %v", shared, err)
 		}
 	})
-	return unique
+	u, err := url.Parse(server)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u.Path = "/" + shared
+	schema := unique(o.Name)
+	Run(tb, u.String(), "CREATE SCHEMA "+schema)
+	tb.Cleanup(func() { Run(tb, u.String(), "DROP SCHEMA "+schema+" CASCADE") })
+	own := u.Query()
+	own.Set("search_path", schema)
+	own.Set("synchronous_commit", "off")
+	u.RawQuery = own.Encode()
+	o.URL = u.String()
+	return OpenWith(tb, o)
+}
+
+// Run runs a statement on a server, past the package that is tested.
+func Run(tb testing.TB, url, statement string) {
+	tb.Helper()
+	if err := exec(tb, url, statement); err != nil {
+		tb.Errorf("%s: %v", statement, err)
+	}
+}
+
+func exec(tb testing.TB, url, statement string) error {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.WithoutCancel(tb.Context()), statement)
+	return errors.Join(err, db.Close())
+}
+
+func unique(name string) string {
+	return fmt.Sprintf("test_%s_%d_%x", name, os.Getpid(), rand.Uint32())
 }
 
 func options(tb testing.TB, name string, migrations fs.FS, now []func() time.Time) database.Options {
