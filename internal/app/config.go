@@ -19,20 +19,21 @@ import (
 // of their own, named by EMPORIUM_…_FILE. docs/configuration.md is made from
 // it.
 type Config struct {
-	Listen     []string   `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
-	Data       string     `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
-	Access     string     `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected."`
-	Drain      Millis     `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
-	Stop       Millis     `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
-	LogLevel   string     `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
-	LogFormat  string     `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
-	LogRequest bool       `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
-	Secret     Secret     `env:"EMPORIUM_SECRET" help:"Keys what is stored of the bodies of repeatable requests; at least 32 characters. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
-	Token      TokenFlags `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
-	Hashes     int        `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
-	Popular    PopFlags   `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
-	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
-	Accounts   string     `name:"accounts-url" env:"EMPORIUM_ACCOUNTS_URL" help:"Where accounts runs when it does not run in this process." placeholder:"URL"`
+	Listen     []string      `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
+	Data       string        `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
+	Access     string        `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected."`
+	Drain      Millis        `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
+	Stop       Millis        `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
+	LogLevel   string        `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
+	LogFormat  string        `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
+	LogRequest bool          `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
+	Secret     Secret        `env:"EMPORIUM_SECRET" help:"Keys what is stored of the bodies of repeatable requests; at least 32 characters. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
+	Databases  DatabaseFlags `embed:"" envprefix:"EMPORIUM_"`
+	Token      TokenFlags    `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
+	Hashes     int           `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
+	Popular    PopFlags      `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
+	CacheBytes int           `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
+	Accounts   string        `name:"accounts-url" env:"EMPORIUM_ACCOUNTS_URL" help:"Where accounts runs when it does not run in this process." placeholder:"URL"`
 }
 
 // TokenFlags are the settings of the tokens that accounts signs.
@@ -102,6 +103,7 @@ func (c *Config) Validate() error {
 	if c.CacheBytes < 1<<20 {
 		faults = append(faults, fmt.Errorf("--cache-bytes (EMPORIUM_CACHE_BYTES): must be at least 1048576 (1 MiB); got %d", c.CacheBytes))
 	}
+	faults = append(faults, c.Databases.check()...)
 	for _, u := range []struct{ flag, value string }{
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
 		{"--accounts-url (EMPORIUM_ACCOUNTS_URL)", c.Accounts},
