@@ -1,5 +1,15 @@
 package database
 
+import "errors"
+
+// PrepareErrIsKnown fails until a wrong statement was found.
+func (db *DB) PrepareErrIsKnown() error {
+	if db.PrepareErr() == nil {
+		return errors.New("nothing is wrong yet")
+	}
+	return nil
+}
+
 // Waiting says how many changes wait for the writer.
 func (db *DB) Waiting() int { return len(db.engine.(*sqliteEngine).writer.jobs) }
 

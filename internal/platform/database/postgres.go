@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -21,6 +22,7 @@ const (
 	lockTimeout      = 5 * time.Second
 	idleTimeout      = 30 * time.Second // of a transaction that says nothing
 	answerTimeout    = 20 * time.Second // for a server that is there and does not answer
+	cancelTimeout    = 2 * time.Second  // for one that was asked to give up a query
 )
 
 // tries is how often a statement or a change is tried that was cut off, or met
@@ -54,6 +56,9 @@ func openPostgres(ctx context.Context, db *DB) error {
 	}
 	if !strings.Contains(db.options.URL, "pool_max_conns=") {
 		config.MaxConns = poolSize
+	}
+	config.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelTimeout}
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
