@@ -83,6 +83,5 @@ func (s *store) deleteBid(tx *database.Tx, b Bid) error {
 // chooseWinner names the first of an item's bids in the order that [Bid.Beats]
 // gives them.
 func (s *store) chooseWinner(tx *database.Tx, id ItemID) error {
-	_, err := tx.Exec(s.bids.choose, id)
-	return err
+	return tx.Send(s.bids.choose, id)
 }

@@ -25,6 +25,7 @@ type statements interface {
 	queryRow(s *Stmt, args, dest []any) error
 	query(s *Stmt, args []any) (Rows, error)
 	exec(s *Stmt, args []any) (int64, error)
+	send(s *Stmt, args []any) error
 	// holdKey keeps others that hold the same key from going on until the
 	// transaction ends.
 	holdKey(key int64)
@@ -67,4 +68,16 @@ func (tx *Tx) Exec(s *Stmt, args ...any) (rowsAffected int64, err error) {
 		return 0, s.wrong
 	}
 	return tx.in.exec(s, args)
+}
+
+// Send is Exec for a statement whose outcome the change does not look at. On a
+// server it goes with the next statement, or with the COMMIT, and saves a
+// journey there. What the server finds wrong with it comes from that one, or is
+// the answer to the change; so it is not for statements that are expected to
+// break a constraint.
+func (tx *Tx) Send(s *Stmt, args ...any) error {
+	if s.wrong != nil {
+		return s.wrong
+	}
+	return tx.in.send(s, args)
 }

@@ -1,6 +1,9 @@
 package database
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // PrepareErrIsKnown fails until a wrong statement was found.
 func (db *DB) PrepareErrIsKnown() error {
@@ -20,4 +23,24 @@ func (db *DB) Rest() int {
 	readers.mu.Lock()
 	defer readers.mu.Unlock()
 	return len(readers.idle)
+}
+
+// Shape is how changes are grouped on a server.
+type Shape struct{ Size, Lanes int }
+
+// Shapes are those that are measured against each other.
+var Shapes = []Shape{{1, 8}, {32, 1}, {32, 2}, {32, 3}, {32, 4}}
+
+func (s Shape) String() string {
+	if s.Size == 1 {
+		return fmt.Sprintf("single, %d at once", s.Lanes)
+	}
+	return fmt.Sprintf("groups of %d, %d at once", s.Size, s.Lanes)
+}
+
+// Use opens databases in this shape until the function that it gives is called.
+func (s Shape) Use() (back func()) {
+	was := Shape{pgGroupSize, pgLanes}
+	pgGroupSize, pgLanes = s.Size, s.Lanes
+	return func() { pgGroupSize, pgLanes = was.Size, was.Lanes }
 }

@@ -88,11 +88,11 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 		if err != nil {
 			return fmt.Errorf("keep the result of %s: %w", key.Operation, err)
 		}
-		if _, err := tx.Exec(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
+		if err := tx.Send(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
 			return err
 		}
 		if once.count.Add(1)%sweepEvery == 0 {
-			_, err = tx.Exec(once.sweep, oldest, sweepLimit)
+			err = tx.Send(once.sweep, oldest, sweepLimit)
 		}
 		return err
 	})

@@ -37,7 +37,9 @@ type postgresEngine struct {
 
 	begin, commit, rollback     *Stmt
 	savepoint, release, restore *Stmt
-	hold, patience              *Stmt
+	hold, patience, impatience  *Stmt
+
+	traffic traffic
 
 	connecting sync.WaitGroup
 	stop       context.CancelFunc // ends the waiting for the server
@@ -89,6 +91,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 		{&e.restore, "ROLLBACK TO change"},
 		{&e.hold, "SELECT pg_advisory_xact_lock($1)"},
 		{&e.patience, "SET LOCAL lock_timeout = " + inMillis(groupPatience)},
+		{&e.impatience, "SET LOCAL lock_timeout = " + inMillis(lostPatience)},
 	} {
 		*s.to = db.Prepare(s.text)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -40,13 +41,21 @@ func (t *transaction) next(s *Stmt) { t.pending = append(t.pending, step{stmt: s
 // run runs a statement and reads its rows to their end, so that the connection
 // is free for the next.
 func (t *transaction) run(s *Stmt, args []any) (r result, err error) {
+	if err := t.add(s, args); err != nil {
+		return r, err
+	}
+	return t.send()
+}
+
+// add makes a statement pending.
+func (t *transaction) add(s *Stmt, args []any) error {
 	if t.gone != nil {
-		return r, t.gone
+		return t.gone
 	}
 	if !t.session.knows(s) && t.session.conn.PgConn().TxStatus() == 'E' {
 		// Nothing can be prepared before what failed is taken back.
 		if _, err := t.send(); err != nil {
-			return r, err
+			return err
 		}
 	}
 	p, err := t.session.statement(s)
@@ -54,11 +63,11 @@ func (t *transaction) run(s *Stmt, args []any) (r result, err error) {
 		err = t.session.bind(p, args)
 	}
 	if err != nil {
-		return r, t.check(err)
+		return t.check(err)
 	}
-	b := &t.session.builder
-	t.pending = append(t.pending, step{s, b.ParamValues, b.ParamFormats})
-	return t.send()
+	t.pending = append(t.pending, step{s, t.session.builder.ParamValues, t.session.builder.ParamFormats})
+	t.session.builder = pgx.ExtendedQueryBuilder{} // what it holds is the step's now
+	return nil
 }
 
 // send sends what is pending and gives the result of the last.
@@ -115,7 +124,9 @@ func (p *described) read(got any) (r result, err error) {
 type pgTx struct {
 	*transaction
 	hold    *Stmt
-	touched bool
+	touched bool  // it ran a statement
+	wrote   bool  // and changed something
+	unsent  bool  // what it changed last has not been sent
 	failed  error // of its first statement that did: the server refuses all that come after it
 }
 
@@ -123,9 +134,9 @@ func (tx *pgTx) run(s *Stmt, args []any) (result, error) {
 	if tx.failed != nil {
 		return result{}, tx.failed
 	}
-	tx.touched = true
+	tx.touched, tx.unsent = true, false
 	r, err := tx.transaction.run(s, args)
-	tx.failed = err
+	tx.failed, tx.wrote = err, tx.wrote || !r.tag.Select() && r.tag.RowsAffected() > 0
 	return r, err
 }
 
@@ -151,6 +162,22 @@ func (tx *pgTx) query(s *Stmt, args []any) (Rows, error) {
 func (tx *pgTx) exec(s *Stmt, args []any) (int64, error) {
 	r, err := tx.run(s, args)
 	return r.tag.RowsAffected(), err
+}
+
+func (tx *pgTx) send(s *Stmt, args []any) error {
+	if tx.failed != nil {
+		return tx.failed
+	}
+	tx.touched, tx.wrote, tx.unsent = true, true, true
+	tx.failed = tx.add(s, args)
+	return tx.failed
+}
+
+// flush sends what the change left to go with its next statement.
+func (tx *pgTx) flush() {
+	if tx.unsent && tx.failed == nil {
+		_, tx.failed = tx.transaction.send()
+	}
 }
 
 // holdKey goes with the next statement.

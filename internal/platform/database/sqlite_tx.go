@@ -36,6 +36,11 @@ func (tx *sqliteTx) exec(s *Stmt, args []any) (int64, error) {
 	return n, tx.check(err)
 }
 
+func (tx *sqliteTx) send(s *Stmt, args []any) error {
+	_, err := tx.exec(s, args)
+	return err
+}
+
 // holdKey has nothing to do: there is one writer, and it runs one change after
 // the other.
 func (tx *sqliteTx) holdKey(int64) {}
