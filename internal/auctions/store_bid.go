@@ -9,17 +9,19 @@ import (
 const bidColumns = `id, item_id, bidder_id, value_cents, seq, placed_at, version`
 
 type bidStatements struct {
-	get, hold, list, ofItem, next, insert, update, del, choose *database.Stmt
+	get, hold, list, ofItem, next, advance, insert, update, del, choose *database.Stmt
 }
 
 func prepareBids(db *database.DB) bidStatements {
 	return bidStatements{
-		get:    db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
-		hold:   db.PrepareForUpdate(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
-		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
-		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
-		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
-		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at) VALUES ($1, $2, $3, $4, $5) RETURNING id, version`),
+		get:     db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		hold:    db.PrepareForUpdate(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		list:    db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
+		ofItem:  db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
+		next:    db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
+		advance: db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1`),
+		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at)
+			SELECT id, $2, $3, last_seq, $4 FROM items WHERE id = $1 RETURNING id, seq, version`),
 		update: db.Prepare(`UPDATE bids SET bidder_id = $1, value_cents = $2, seq = $3, placed_at = $4, version = version + 1
 			WHERE id = $5 AND version = $6 RETURNING version`),
 		del: db.Prepare(`DELETE FROM bids WHERE id = $1 AND version = $2`),
@@ -63,11 +65,20 @@ func (s *store) nextSeq(tx *database.Tx, id ItemID) (seq int64, err error) {
 	return seq, err
 }
 
-// insertBid gives the bid with its id. An error that is [database.IsForeignKey]
-// means that its user does not exist: its item is held.
+// insertBid holds the bid's item and gives the bid with its id and the next
+// place in the item's order. ErrNoRows means that there is no such item, and an
+// error that is [database.IsForeignKey] that there is no such user.
 func (s *store) insertBid(tx *database.Tx, b Bid) (Bid, error) {
-	err := tx.QueryRow(s.bids.insert, b.Item, b.User, b.Value, b.Seq, b.Placed).Scan(&b.ID, &b.Version)
+	if err := tx.Send(s.bids.advance, b.Item); err != nil {
+		return b, err
+	}
+	err := tx.QueryRow(s.bids.insert, b.Item, b.User, b.Value, b.Placed).Scan(&b.ID, &b.Seq, &b.Version)
 	return b, err
+}
+
+func (s *store) knowsItem(tx *database.Tx, id ItemID) (bool, error) {
+	_, err := scanItemAlone(tx.QueryRow(s.items.alone, id))
+	return err == nil, orRefuse(err, func() error { return nil })
 }
 
 func (s *store) updateBid(tx *database.Tx, b Bid) (Bid, error) {

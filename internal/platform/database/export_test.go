@@ -2,7 +2,6 @@ package database
 
 import (
 	"errors"
-	"fmt"
 )
 
 // PrepareErrIsKnown fails until a wrong statement was found.
@@ -25,22 +24,10 @@ func (db *DB) Rest() int {
 	return len(readers.idle)
 }
 
-// Shape is how changes are grouped on a server.
-type Shape struct{ Size, Lanes int }
-
-// Shapes are those that are measured against each other.
-var Shapes = []Shape{{1, 8}, {32, 1}, {32, 2}, {32, 3}, {32, 4}}
-
-func (s Shape) String() string {
-	if s.Size == 1 {
-		return fmt.Sprintf("single, %d at once", s.Lanes)
-	}
-	return fmt.Sprintf("groups of %d, %d at once", s.Size, s.Lanes)
-}
-
-// Use opens databases in this shape until the function that it gives is called.
-func (s Shape) Use() (back func()) {
-	was := Shape{pgGroupSize, pgLanes}
-	pgGroupSize, pgLanes = s.Size, s.Lanes
-	return func() { pgGroupSize, pgLanes = was.Size, was.Lanes }
+// GroupOf opens databases with groups of so many changes on a server until the
+// function that it gives is called.
+func GroupOf(size int) (back func()) {
+	was := pgGroupSize
+	pgGroupSize = size
+	return func() { pgGroupSize = was }
 }

@@ -46,12 +46,10 @@ func newIntake(most int, log *slog.Logger) *intake {
 	return &intake{most: most, log: log, jobs: make(chan *job, most)}
 }
 
-// start lets so many groups be settled at the same time.
-func (in *intake) start(lanes int) {
-	for range lanes {
-		in.stopped.Add(1)
-		go in.run()
-	}
+// start lets it work.
+func (in *intake) start() {
+	in.stopped.Add(1)
+	go in.run()
 }
 
 // close answers what was sent before it, and ends.
@@ -122,8 +120,9 @@ func (in *intake) run() {
 		// along: 125,000 changes a second from 64 callers instead of 105,000, and
 		// no later for one that comes alone.
 		runtime.Gosched()
-		group = in.gather(first)
-		in.settle(group)
+		if group = in.gather(first); len(group) > 0 {
+			in.settle(group)
+		}
 	}
 	ended = true
 }

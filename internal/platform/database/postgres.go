@@ -38,8 +38,7 @@ type postgresEngine struct {
 	begin, commit, rollback     *Stmt
 	savepoint, release, restore *Stmt
 	hold, patience, impatience  *Stmt
-
-	traffic traffic
+	careful                     int // so many groups to come have savepoints
 
 	connecting sync.WaitGroup
 	stop       context.CancelFunc // ends the waiting for the server
@@ -98,7 +97,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 	if err := e.connect(ctx); err != nil {
 		return err
 	}
-	e.intake.start(pgLanes)
+	e.intake.start()
 	return nil
 }
 

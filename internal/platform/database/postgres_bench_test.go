@@ -51,9 +51,9 @@ func BenchmarkServerInsert(b *testing.B) {
 			return pool.QueryRow(b.Context(), insert, "The Cat from Outer Space", nil).Scan(&id)
 		})
 	})
-	for _, shape := range database.Shapes {
-		b.Run(shape.String(), func(b *testing.B) {
-			defer shape.Use()()
+	for _, size := range []int{1, 8, 32, 128} {
+		b.Run(fmt.Sprint("groups of ", size), func(b *testing.B) {
+			defer database.GroupOf(size)()
 			db := dbtest.OpenPostgres(b, at, "bench", serverTables())
 			stmt := db.Prepare(insert)
 			measure(b, func(int) error {
@@ -73,22 +73,22 @@ func BenchmarkServerBid(b *testing.B) {
 	if !ok {
 		return
 	}
-	for _, shape := range database.Shapes {
+	for _, size := range []int{1, 32, 128} {
 		for name, items := range map[string]int{"one item": 1, "many items": 10_000} {
-			b.Run(shape.String()+"/"+name, func(b *testing.B) {
-				defer shape.Use()()
+			b.Run(fmt.Sprint("groups of ", size, "/", name), func(b *testing.B) {
+				defer database.GroupOf(size)()
 				db := dbtest.OpenPostgres(b, at, "bench", serverTables())
-				next := db.Prepare(`UPDATE item SET last = last + 1 WHERE id = $1 RETURNING last`)
-				insert := db.Prepare(`INSERT INTO bid (item, cents, seq) VALUES ($1, $2, $3) RETURNING id`)
+				next := db.Prepare(`UPDATE item SET last = last + 1 WHERE id = $1`)
+				insert := db.Prepare(`INSERT INTO bid (item, cents, seq) SELECT id, $2, last FROM item WHERE id = $1 RETURNING id`)
 				choose := db.Prepare(`UPDATE item SET best = (SELECT id FROM bid WHERE item = $1 ORDER BY cents DESC, seq LIMIT 1) WHERE id = $1`)
 				measure(b, func(i int) error {
 					return db.Update(b.Context(), func(tx *database.Tx) error {
-						var seq, id int64
+						var id int64
 						item := 1 + i*7919%items
-						if err := tx.QueryRow(next, item).Scan(&seq); err != nil {
+						if err := tx.Send(next, item); err != nil {
 							return err
 						}
-						if err := tx.QueryRow(insert, item, i, seq).Scan(&id); err != nil {
+						if err := tx.QueryRow(insert, item, i).Scan(&id); err != nil {
 							return err
 						}
 						return tx.Send(choose, item)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,63 +12,24 @@ import (
 	"emporium/internal/market"
 )
 
-// How changes are grouped on a server, and how many groups go on at the same
-// time.
+// How changes are grouped on a server. One group runs at a time: of two, those
+// who want the same row would wait for each other's commits (bids of 64 callers
+// on one item were half as many with two groups at a time as with one).
 var (
 	pgGroupSize = 32
-	pgLanes     = 4
+	// carefulFor is how many groups have savepoints after one had none and one of
+	// its changes failed that had changed something.
+	carefulFor = 64
 )
 
 const (
 	// groupPatience is how long a change in a group waits for what other
-	// transactions hold before it is put off, to be run alone: its group waits
-	// with it, and holds what it has.
-	groupPatience = 20 * time.Millisecond
+	// processes hold before it is put off, to be run alone: its group waits with
+	// it, and holds what it has.
+	groupPatience = 5 * time.Millisecond
 	// lostPatience is how long the others of that group wait.
 	lostPatience = time.Millisecond
-	// narrowFor is how long groups run one after the other when two have met:
-	// then callers want the same rows, and would wait for each other's commits.
-	narrowFor = 3 * time.Second
-	// carefulFor is how many groups have savepoints after one had none and one of
-	// its changes failed.
-	carefulFor = 64
 )
-
-// traffic is what the groups that run have learned of each other.
-type traffic struct {
-	mu          sync.Mutex
-	narrowUntil time.Time
-	careful     int
-	lane        sync.RWMutex // held alone while narrow
-}
-
-// enter waits for the group's turn, and says whether it has savepoints.
-func (t *traffic) enter() (leave func(), careful bool) {
-	t.mu.Lock()
-	narrow := time.Now().Before(t.narrowUntil)
-	if careful = t.careful > 0; careful {
-		t.careful--
-	}
-	t.mu.Unlock()
-	if narrow {
-		t.lane.Lock()
-		return t.lane.Unlock, careful
-	}
-	t.lane.RLock()
-	return t.lane.RUnlock, careful
-}
-
-func (t *traffic) met() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.narrowUntil = time.Now().Add(narrowFor)
-}
-
-func (t *traffic) beCareful() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.careful = carefulFor
-}
 
 // settle runs changes and answers each. What meets with another transaction, or
 // is cut off before its COMMIT was sent, is run again.
@@ -82,12 +42,12 @@ func (e *postgresEngine) settle(group []*job) {
 			e.settleLater(putOff)
 			answer(group, nil)
 			return
+		case errors.Is(err, errFailed):
+			continue
 		case errors.Is(err, errUnknown):
 			for _, j := range group {
 				j.err = err // what it was refused for may never have been
 			}
-		case errors.Is(err, errCareless):
-			continue
 		case (isLost(err) || isContention(err)) && n < tries:
 			pause(n)
 			continue
@@ -120,9 +80,8 @@ func (e *postgresEngine) settleLater(changes []*job) {
 	})
 }
 
-// errCareless is the error of a group without savepoints in which a change
-// failed that had changed something: it is run again, with them.
-var errCareless = errors.New("a change failed in a group without savepoints")
+// errFailed is why a group is run again, with savepoints.
+var errFailed = errors.New("a change failed that had changed something")
 
 // errUnknown is what is known when the connection is cut off during a COMMIT.
 var errUnknown = errors.New("the connection was cut off during the COMMIT")
@@ -131,11 +90,10 @@ var errUnknown = errors.New("the connection was cut off during the COMMIT")
 // transaction, for all of them; each one's own stays in the job. PutOff are
 // changes of a group that met with other transactions.
 func (e *postgresEngine) transact(group []*job) (putOff []*job, err error) {
-	alone, worked, safe := len(group) == 1, false, false
-	if !alone {
-		var leave func()
-		leave, safe = e.traffic.enter()
-		defer leave()
+	alone, worked := len(group) == 1, false
+	safe := !alone && e.careful > 0
+	if safe {
+		e.careful--
 	}
 	ctx, cancel := context.WithTimeout(background, connectTimeout)
 	defer cancel()
@@ -159,18 +117,14 @@ func (e *postgresEngine) transact(group []*job) (putOff []*job, err error) {
 		}
 		meets := isContention(tx.failed) || state(tx.failed) == stateLockTimeout
 		switch {
-		case meets && alone:
-			return nil, errors.Join(tx.failed, e.undo(t))
-		case meets:
-			e.traffic.met()
-		}
-		switch {
 		case j.err == nil:
 			worked = true
+		case alone && meets:
+			return nil, errors.Join(tx.failed, e.undo(t))
 		case alone:
 		case !safe && (tx.failed != nil || tx.wrote):
-			e.traffic.beCareful()
-			return nil, errors.Join(errCareless, e.undo(t))
+			e.careful = carefulFor
+			return nil, errors.Join(errFailed, e.undo(t))
 		case meets:
 			if len(putOff) == 0 {
 				t.next(e.impatience)

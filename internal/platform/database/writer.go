@@ -51,7 +51,7 @@ func (w *writer) start(db *DB) error {
 	} {
 		*s.to = db.Prepare(s.text)
 	}
-	w.intake.start(1)
+	w.intake.start()
 	return db.PrepareErr()
 }
 
