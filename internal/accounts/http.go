@@ -176,9 +176,13 @@ type keyBody struct {
 	Public    string `json:"x" doc:"The key, in base64url without padding."`
 }
 
-func (h handlers) keys(context.Context, *struct{}) (*httpapi.Plain[keysBody], error) {
+func (h handlers) keys(ctx context.Context, _ *struct{}) (*httpapi.Plain[keysBody], error) {
+	keys, err := h.service.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	body := keysBody{Keys: []keyBody{}}
-	for _, key := range h.service.keys.ordered {
+	for _, key := range keys.ordered {
 		body.Keys = append(body.Keys, keyBody{
 			Type: "OKP", Curve: "Ed25519", Algorithm: "EdDSA", Use: "sig",
 			ID: keyID(key), Public: base64.RawURLEncoding.EncodeToString(key),

@@ -9,6 +9,8 @@ import (
 	"io"
 	"iter"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"emporium/internal/market"
@@ -39,7 +41,8 @@ type Options struct {
 type Service struct {
 	options  Options
 	store    *store
-	keys     keyring
+	opened   atomic.Pointer[keyring]
+	opening  sync.Mutex
 	hasher   *hasher
 	verifier *verifier
 }
@@ -47,7 +50,8 @@ type Service struct {
 var _ market.Tokens = (*Service)(nil)
 
 // New makes the service on its database, from which it reads the key that signs
-// tokens, or puts one there.
+// tokens, or puts one there. Where the database is still waited for, the first
+// who needs the key does.
 func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
@@ -75,12 +79,16 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if s.hasher, err = newHasher(o.Argon, o.Random, o.AtOnce); err != nil {
 		return nil, fmt.Errorf("prepare accounts: %w", err)
 	}
-	if s.keys, err = s.openKeys(ctx); err != nil {
-		return nil, fmt.Errorf("open the signing key: %w", err)
+	if _, err := s.keys(ctx); err != nil && market.KindOf(err) != market.Unavailable {
+		return nil, err
 	}
 	s.verifier = newVerifier(o.Issuer, o.Audience, o.Now)
-	s.verifier.key = func(_ context.Context, id string) (ed25519.PublicKey, error) {
-		if key := s.keys.public[id]; key != nil {
+	s.verifier.key = func(ctx context.Context, id string) (ed25519.PublicKey, error) {
+		keys, err := s.keys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if key := keys.public[id]; key != nil {
 			return key, nil
 		}
 		return nil, errors.New("unknown key")
@@ -90,6 +98,24 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		return err
 	}
 	return s, nil
+}
+
+// keys gives the keys; Unavailable while the database is waited for.
+func (s *Service) keys(ctx context.Context) (*keyring, error) {
+	if opened := s.opened.Load(); opened != nil {
+		return opened, nil
+	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if opened := s.opened.Load(); opened != nil {
+		return opened, nil
+	}
+	keys, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the signing key: %w", err)
+	}
+	s.opened.Store(&keys)
+	return &keys, nil
 }
 
 // openKeys gives the keys of the setting, or those that are stored. Of two first
@@ -170,7 +196,11 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (token string, err 
 	if !right || user == 0 {
 		return "", market.Refuse(market.Unauthenticated, "wrong_credentials", "the mail or the password is wrong")
 	}
-	return s.keys.sign(user, s.options.Issuer, s.options.Audience, s.options.Now(), s.options.TokenLife, s.options.Random)
+	keys, err := s.keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	return keys.sign(user, s.options.Issuer, s.options.Audience, s.options.Now(), s.options.TokenLife, s.options.Random)
 }
 
 // Identify tells whose a token is. A token of an account that was deleted holds

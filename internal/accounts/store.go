@@ -13,14 +13,15 @@ const columns = `id, first_name, last_name, birth_date, mail, version`
 
 // store is the service's SQL.
 type store struct {
-	get, list, insert, update, del *database.Stmt
-	password                       *database.Stmt
-	firstKey, keys                 *database.Stmt
+	get, hold, list, insert, update, del *database.Stmt
+	password                             *database.Stmt
+	firstKey, keys                       *database.Stmt
 }
 
 func newStore(db *database.DB) (*store, error) {
 	s := &store{
 		get:  db.Prepare(`SELECT ` + columns + ` FROM accounts WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT ` + columns + ` FROM accounts WHERE id = $1`),
 		list: db.Prepare(`SELECT ` + columns + ` FROM accounts WHERE id > $1 ORDER BY id LIMIT $2`),
 		insert: db.Prepare(`INSERT INTO accounts (first_name, last_name, birth_date, mail, mail_key, password_hash)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (mail_key) DO NOTHING RETURNING ` + columns),
@@ -52,9 +53,9 @@ func (s *store) selectAccount(ctx context.Context, id market.UserID) (Account, e
 	return found(a, err, id)
 }
 
-// selectAccountForUpdate reads an account within a change.
+// selectAccountForUpdate reads an account and holds it until the change ends.
 func (s *store) selectAccountForUpdate(tx *database.Tx, id market.UserID) (Account, error) {
-	a, err := scanAccount(tx.QueryRow(s.get, id))
+	a, err := scanAccount(tx.QueryRow(s.hold, id))
 	return found(a, err, id)
 }
 

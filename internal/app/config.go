@@ -20,23 +20,24 @@ import (
 // of their own, named by EMPORIUM_…_FILE. docs/configuration.md is made from
 // it.
 type Config struct {
-	Listen     []string   `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
-	Data       string     `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
-	Access     string     `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected."`
-	Drain      Millis     `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
-	Stop       Millis     `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
-	LogLevel   string     `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
-	LogFormat  string     `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
-	LogRequest bool       `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
-	Secret     Secret     `env:"EMPORIUM_SECRET" help:"Keys what is stored of the bodies of repeatable requests; at least 32 characters. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
-	Token      TokenFlags `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
-	Hashes     int        `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
-	Popular    PopFlags   `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
-	Queue      QueueFlags `embed:"" prefix:"queue-" envprefix:"EMPORIUM_QUEUE_"`
-	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
-	CacheURL   Secret     `name:"cache-url" env:"EMPORIUM_CACHE_URL" help:"The Redis (6 or newer) through which processes share the cache: redis://user:password@host:6379/0, or rediss for TLS. Without it, each process has its own. While it is away everything is slower and nothing fails." placeholder:"URL"`
-	CacheName  string     `name:"cache-prefix" default:"emporium:" env:"EMPORIUM_CACHE_PREFIX" help:"Begins every key in Redis, so that several deployments can share a server." placeholder:"TEXT"`
-	URLs       URLFlags   `embed:"" envprefix:"EMPORIUM_"`
+	Listen     []string      `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
+	Data       string        `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
+	Access     string        `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected."`
+	Drain      Millis        `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
+	Stop       Millis        `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
+	LogLevel   string        `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
+	LogFormat  string        `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
+	LogRequest bool          `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
+	Secret     Secret        `env:"EMPORIUM_SECRET" help:"Keys what is stored of the bodies of repeatable requests; at least 32 characters. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
+	Databases  DatabaseFlags `embed:"" envprefix:"EMPORIUM_"`
+	Token      TokenFlags    `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
+	Hashes     int           `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
+	Popular    PopFlags      `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
+	Queue      QueueFlags    `embed:"" prefix:"queue-" envprefix:"EMPORIUM_QUEUE_"`
+	CacheBytes int           `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
+	CacheURL   Secret        `name:"cache-url" env:"EMPORIUM_CACHE_URL" help:"The Redis (6 or newer) through which processes share the cache: redis://user:password@host:6379/0, or rediss for TLS. Without it, each process has its own. While it is away everything is slower and nothing fails." placeholder:"URL"`
+	CacheName  string        `name:"cache-prefix" default:"emporium:" env:"EMPORIUM_CACHE_PREFIX" help:"Begins every key in Redis, so that several deployments can share a server." placeholder:"TEXT"`
+	URLs       URLFlags      `embed:"" envprefix:"EMPORIUM_"`
 
 	TrustedProxies TrustedProxies `env:"EMPORIUM_TRUSTED_PROXIES" help:"The proxies in front of this gateway, addresses or ranges such as 10.0.0.0/8 with commas between them: only their Forwarded and X-Forwarded-* headers are believed." placeholder:"CIDR,…"`
 }
@@ -123,6 +124,7 @@ func (c *Config) Validate() error {
 			faults = append(faults, errors.New("--cache-prefix (EMPORIUM_CACHE_PREFIX): must not be empty"))
 		}
 	}
+	faults = append(faults, c.Databases.check()...)
 	for _, u := range []struct{ flag, value string }{
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
 	} {

@@ -167,8 +167,9 @@ func (a *App) openPopular(ctx context.Context) error {
 // openDatabase opens the database of a service, and closes it when the program
 // stops.
 func (a *App) openDatabase(ctx context.Context, name string, migrations fs.FS) (*database.DB, error) {
+	server, base := a.config.Databases.of(name)
 	db, err := database.Open(ctx, database.Options{
-		Path: a.config.file(name + ".db"), Name: name, Migrations: migrations,
+		Path: a.config.file(name + ".db"), URL: server, Database: base, Name: name, Migrations: migrations,
 		Secret: a.secret, Now: a.now, Log: a.log,
 	})
 	if err != nil {

@@ -44,34 +44,37 @@ func (s *Service) placing(n NewBid) func(tx *database.Tx) (Bid, error) {
 	var judged faults
 	bid := Bid{Item: itemID(n.Item), User: userID(n.User), Value: judged.value(n.Value), Placed: market.At(s.now())}
 	return func(tx *database.Tx) (Bid, error) {
-		f, b := judged, bid
-		var highest market.Money
-		var err error
-		if b.Seq, highest, err = s.store.holdItem(tx, b.Item); errors.Is(err, database.ErrNoRows) {
-			f.unknownItem(n.Item)
-		} else if err != nil {
-			return Bid{}, err
+		if len(judged.list) > 0 {
+			return Bid{}, s.wrongBid(tx, judged, n)
 		}
-		if len(f.list) > 0 { // say also whether the user is wrong
-			return Bid{}, s.wrongBid(tx, f, n)
-		}
-		if b, err = s.store.insertBid(tx, b); database.IsForeignKey(err) {
+		switch b, highest, err := s.store.insertBid(tx, bid); {
+		case errors.Is(err, database.ErrNoRows):
+			return Bid{}, s.wrongBid(tx, judged, n)
+		case database.IsForeignKey(err):
+			f := judged
 			f.unknownUser(n.User)
 			return Bid{}, f.err()
-		} else if err != nil {
+		case err != nil:
 			return Bid{}, err
-		}
-		if b.Value <= highest { // of equal ones the earlier wins
+		case b.Value <= highest: // of equal ones the earlier wins
 			return b, nil
+		default:
+			return b, s.store.nameWinner(tx, b)
 		}
-		return b, s.store.nameWinner(tx, b)
 	}
 }
 
-// wrongBid gives what is wrong with a bid that cannot be placed, its user
-// included.
+// wrongBid gives everything that is wrong with a bid that cannot be placed: its
+// item and its user, beside what was found before.
 func (s *Service) wrongBid(tx *database.Tx, f faults, n NewBid) error {
-	known, err := s.store.knowsUser(tx, userID(n.User))
+	known, err := s.store.knowsItem(tx, itemID(n.Item))
+	if err != nil {
+		return err
+	}
+	if !known {
+		f.unknownItem(n.Item)
+	}
+	known, err = s.store.knowsUser(tx, userID(n.User))
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,10 @@ func (s *Service) ChangeBid(ctx context.Context, id BidID, c BidChange, match ma
 		if changed.Value != b.Value {
 			changed.Seq, changed.Placed = seq, now
 		}
-		if changed, err = s.store.updateBid(tx, changed); err != nil {
+		if changed, err = s.store.updateBid(tx, changed); database.IsForeignKey(err) { // it has gone meanwhile
+			f.unknownUser(c.User.Value)
+			return f.err()
+		} else if err != nil {
 			return err
 		}
 		return s.store.chooseWinner(tx, b.Item)

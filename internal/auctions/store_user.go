@@ -10,21 +10,23 @@ import (
 const userColumns = `id, name, COALESCE(account_id, 0), version`
 
 type userStatements struct {
-	get, list, items, known, insert, update, forget *database.Stmt
+	get, hold, list, items, known, insert, update, forget *database.Stmt
 	// in the order in which a bidder goes
-	rejudge, delBids, del *database.Stmt
+	holdItems, rejudge, delBids, del *database.Stmt
 }
 
 func prepareUsers(db *database.DB) userStatements {
 	return userStatements{
 		get:  db.Prepare(`SELECT ` + userColumns + ` FROM bidders WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT ` + userColumns + ` FROM bidders WHERE id = $1`),
 		list: db.Prepare(`SELECT ` + userColumns + ` FROM bidders WHERE id > $1 ORDER BY id LIMIT $2`),
 		items: db.Prepare(`SELECT item_id FROM bids WHERE bidder_id = $1
 			GROUP BY item_id ORDER BY MIN(id)`),
-		known:  db.Prepare(`SELECT 1 FROM bidders WHERE id = $1`),
-		insert: db.Prepare(`INSERT INTO bidders (name, account_id) VALUES ($1, $2) RETURNING ` + userColumns),
-		update: db.Prepare(`UPDATE bidders SET name = $1, version = version + 1 WHERE id = $2 AND version = $3 RETURNING ` + userColumns),
-		forget: db.Prepare(`UPDATE bidders SET name = $1, account_id = NULL, version = version + 1 WHERE account_id = $2`),
+		known:     db.Prepare(`SELECT 1 FROM bidders WHERE id = $1`),
+		insert:    db.Prepare(`INSERT INTO bidders (name, account_id) VALUES ($1, $2) RETURNING ` + userColumns),
+		update:    db.Prepare(`UPDATE bidders SET name = $1, version = version + 1 WHERE id = $2 AND version = $3 RETURNING ` + userColumns),
+		forget:    db.Prepare(`UPDATE bidders SET name = $1, account_id = NULL, version = version + 1 WHERE account_id = $2`),
+		holdItems: db.PrepareForUpdate(`SELECT id FROM items WHERE id IN (SELECT item_id FROM bids WHERE bidder_id = $1) ORDER BY id`),
 		rejudge: db.Prepare(`UPDATE items SET version = version + 1, winning_bid_id =
 				(SELECT b.id FROM bids b WHERE b.item_id = items.id AND b.bidder_id <> $1 ORDER BY b.value_cents DESC, b.seq LIMIT 1)
 			WHERE id IN (SELECT item_id FROM bids WHERE bidder_id = $1)`),
@@ -43,9 +45,9 @@ func (s *store) selectUser(ctx context.Context, id UserID) (User, error) {
 	return u, orRefuse(err, func() error { return noUser(id.String()) })
 }
 
-// selectUserForUpdate reads a bidder within a change.
+// selectUserForUpdate reads a bidder and holds it until the change ends.
 func (s *store) selectUserForUpdate(tx *database.Tx, id UserID) (User, error) {
-	u, err := scanUser(tx.QueryRow(s.users.get, id))
+	u, err := scanUser(tx.QueryRow(s.users.hold, id))
 	return u, orRefuse(err, func() error { return noUser(id.String()) })
 }
 
@@ -85,8 +87,12 @@ func (s *store) updateUser(tx *database.Tx, u User) (User, error) {
 }
 
 // deleteUser deletes a bidder and its bids, after it has chosen the winners of
-// their items among the others.
+// their items among the others. The items are held before: who bids on one at
+// the same time has either bid, and is seen, or waits.
 func (s *store) deleteUser(tx *database.Tx, u User) error {
+	if _, err := tx.Exec(s.users.holdItems, u.ID); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(s.users.rejudge, u.ID); err != nil {
 		return err
 	}

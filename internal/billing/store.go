@@ -62,6 +62,5 @@ func (s *store) insertOrder(tx *database.Tx, messageID string, o Order) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(s.insert, o.UserID, o.NumberOfItems, o.TotalAmount.Fixed())
-	return err
+	return tx.Send(s.insert, o.UserID, o.NumberOfItems, o.TotalAmount.Fixed())
 }

@@ -12,14 +12,15 @@ const columns = `id, title, description, version`
 
 // store is the service's SQL.
 type store struct {
-	db                              *database.DB
-	get, insert, update, del, clear *database.Stmt
+	db                                    *database.DB
+	get, hold, insert, update, del, clear *database.Stmt
 }
 
 func newStore(db *database.DB) (*store, error) {
 	s := &store{
 		db:     db,
 		get:    db.Prepare(`SELECT ` + columns + ` FROM movies WHERE id = $1`),
+		hold:   db.PrepareForUpdate(`SELECT ` + columns + ` FROM movies WHERE id = $1`),
 		insert: db.Prepare(`INSERT INTO movies (title, description, title_key) VALUES ($1, $2, $3) RETURNING ` + columns),
 		update: db.Prepare(`UPDATE movies SET title = $1, description = $2, title_key = $3, version = version + 1 WHERE id = $4 AND version = $5 RETURNING ` + columns),
 		del:    db.Prepare(`DELETE FROM movies WHERE id = $1 AND version = $2`),
@@ -46,9 +47,9 @@ func (s *store) selectMovie(ctx context.Context, id int64) (Movie, error) {
 	return found(m, err, id)
 }
 
-// selectMovieForUpdate reads a movie within a change.
+// selectMovieForUpdate reads a movie and holds it until the change ends.
 func (s *store) selectMovieForUpdate(tx *database.Tx, id int64) (Movie, error) {
-	m, err := scanMovie(tx.QueryRow(s.get, id))
+	m, err := scanMovie(tx.QueryRow(s.hold, id))
 	return found(m, err, id)
 }
 

@@ -12,17 +12,18 @@ const columns = `id, name, description, city, type_id, user_id, version`
 
 // store is the service's SQL.
 type store struct {
-	db                                 *database.DB
-	get, insert, update, del, delOwner *database.Stmt
-	holdOwnerRow, markOwner            *database.Stmt
-	rooms                              roomStatements
-	types                              typeStatements
+	db                                       *database.DB
+	get, hold, insert, update, del, delOwner *database.Stmt
+	holdOwnerRow, markOwner                  *database.Stmt
+	rooms                                    roomStatements
+	types                                    typeStatements
 }
 
 func newStore(db *database.DB) (*store, error) {
 	s := &store{
-		db:  db,
-		get: db.Prepare(`SELECT ` + columns + ` FROM properties WHERE id = $1`),
+		db:   db,
+		get:  db.Prepare(`SELECT ` + columns + ` FROM properties WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT ` + columns + ` FROM properties WHERE id = $1`),
 		insert: db.Prepare(`INSERT INTO properties (name, description, city, city_key, type_id, user_id)
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + columns),
 		update: db.Prepare(`UPDATE properties SET name = $1, description = $2, city = $3, city_key = $4, type_id = $5, version = version + 1
@@ -61,9 +62,9 @@ func (s *store) selectProperty(ctx context.Context, id ID) (Property, error) {
 	return found(p, err, id)
 }
 
-// selectPropertyForUpdate reads a property within a change.
+// selectPropertyForUpdate reads a property and holds it until the change ends.
 func (s *store) selectPropertyForUpdate(tx *database.Tx, id ID) (Property, error) {
-	p, err := scanProperty(tx.QueryRow(s.get, id))
+	p, err := scanProperty(tx.QueryRow(s.hold, id))
 	return found(p, err, id)
 }
 

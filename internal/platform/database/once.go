@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync/atomic"
 	"time"
 
@@ -65,9 +66,12 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 	mac.Write(key.Body)
 	hash, now, once := mac.Sum(nil), market.At(db.options.Now()), &db.once
 	oldest := market.At(now.Add(-keptOnce))
+	same := fnv.New64a()
+	fmt.Fprintf(same, "%q %q %q", key.Operation, key.Caller, key.Key)
 	var stored []byte
 	err := db.Update(ctx, func(tx *Tx) error {
 		stored = nil
+		tx.in.holdKey(int64(same.Sum64())) // a repeat that comes while this is under way waits
 		var storedHash []byte
 		err := tx.QueryRow(once.find, key.Operation, key.Caller, key.Key, oldest).Scan(&storedHash, &stored)
 		if err == nil && !bytes.Equal(storedHash, hash) {
@@ -84,11 +88,11 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 		if err != nil {
 			return fmt.Errorf("keep the result of %s: %w", key.Operation, err)
 		}
-		if _, err := tx.Exec(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
+		if err := tx.Send(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
 			return err
 		}
 		if once.count.Add(1)%sweepEvery == 0 {
-			_, err = tx.Exec(once.sweep, oldest, sweepLimit)
+			err = tx.Send(once.sweep, oldest, sweepLimit)
 		}
 		return err
 	})

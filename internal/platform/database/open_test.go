@@ -22,6 +22,9 @@ import (
 // TestMain lets this program be the other process: it opens a shared database,
 // makes some changes and goes.
 func TestMain(m *testing.M) {
+	if at := os.Getenv("EMPORIUM_DATABASE_TEST_URL"); at != "" {
+		os.Exit(serverMain(at))
+	}
 	path := os.Getenv("EMPORIUM_DATABASE_TEST_PATH")
 	if path == "" {
 		os.Exit(m.Run())
