@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -97,11 +98,11 @@ func openPostgres(ctx context.Context, db *DB) error {
 	if err := e.connect(ctx); err != nil {
 		return err
 	}
-	e.intake.start()
+	e.start()
 	return nil
 }
 
-func inMillis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+func inMillis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // reach gives the pool, or says that the server was not there yet.
 func (e *postgresEngine) reach() (*pgxpool.Pool, error) {
@@ -199,7 +200,7 @@ func (e *postgresEngine) update(ctx context.Context, fn func(*Tx) error) error {
 	if _, err := e.reach(); err != nil {
 		return err
 	}
-	return pgRefusal(e.intake.do(ctx, fn))
+	return pgRefusal(e.do(ctx, fn))
 }
 
 func (e *postgresEngine) forUpdate() string { return " FOR UPDATE" }
