@@ -6,6 +6,7 @@ package testenv
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,10 +32,15 @@ var programs = map[string][]string{
 // commas) holds the part, the test fails here.
 func Require(t testing.TB, part string) (where string, ok bool) {
 	t.Helper()
-	if name, isURL := variables[part]; isURL {
+	switch name := variables[part]; {
+	case name != "":
 		where = os.Getenv(name)
-	} else {
-		where = find(part)
+	case part == "netns":
+		where = findNetworks()
+	default:
+		if where = installed(part); where == "" {
+			where = find(part)
+		}
 	}
 	if where != "" {
 		return where, true
@@ -55,8 +61,30 @@ func find(part string) string {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
+		if path, err := exec.LookPath(filepath.Join(Tools(), name)); err == nil {
+			return path
+		}
 	}
 	return ""
+}
+
+// Tools is the folder of the programs that tools/npm pins.
+func Tools() string { return filepath.Join(root(), "tools/npm/node_modules/.bin") }
+
+// root is the folder of the checkout: tests run in the folder of their package.
+func root() string {
+	folder, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	for at := folder; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at
+		}
+		if at == filepath.Dir(at) {
+			return folder
+		}
+	}
 }
 
 // Rounds is how often a long test repeats itself: EMPORIUM_TEST_ROUNDS, or what

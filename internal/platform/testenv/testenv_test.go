@@ -2,9 +2,12 @@ package testenv_test
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"emporium/internal/platform/testenv"
 )
@@ -68,5 +71,54 @@ func TestRounds(t *testing.T) {
 	t.Setenv("EMPORIUM_TEST_ROUNDS", "3")
 	if n := testenv.Rounds(t, 20); n != 3 {
 		t.Errorf("got %d rounds", n)
+	}
+}
+
+// TestWireTrouble sends through a network that ends connections in front of what
+// is sent, and in the middle of it.
+func TestWireTrouble(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	arrived := make(chan string)
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			all, _ := io.ReadAll(c)
+			_ = c.Close()
+			arrived <- string(all)
+		}
+	}()
+	w := testenv.NewWire(t, l.Addr().String())
+	send := func(how testenv.Trouble) string {
+		t.Helper()
+		w.Trouble(how)
+		c, err := net.Dial("tcp", w.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, "0123456789"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return <-arrived
+	}
+	for _, c := range []struct {
+		how  testenv.Trouble
+		want string
+	}{
+		{testenv.Trouble{}, "0123456789"},
+		{testenv.Trouble{Delay: 10 * time.Millisecond}, "0123456789"},
+		{testenv.Trouble{Drop: 1}, ""},
+		{testenv.Trouble{Halve: 1}, "01234"},
+		{testenv.Trouble{}, "0123456789"},
+	} {
+		if got := send(c.how); got != c.want {
+			t.Errorf("%+v: %q arrived, want %q", c.how, got, c.want)
+		}
 	}
 }

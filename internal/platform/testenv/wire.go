@@ -1,13 +1,16 @@
 package testenv
 
 import (
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
-// Wire is a network between a test and a server that can be cut, taken down and
-// made to stall.
+// Wire is a network between a test and a server that can be cut, taken down,
+// made to stall, and troubled.
 type Wire struct {
 	Host string // where it listens
 	Port int
@@ -17,16 +20,48 @@ type Wire struct {
 	open    map[net.Conn]bool
 	down    bool
 	stalled chan struct{} // nil, or closed when it goes on
+	trouble Trouble
+	broken  int
+}
+
+// Trouble is what is wrong with a network. The chances are those of each piece of
+// what is sent, which is what one read finds.
+type Trouble struct {
+	Delay time.Duration // of a piece, at most
+	Drop  float64       // the chance that its connection ends in front of it
+	Halve float64       // the chance that its connection ends in the middle of it
+}
+
+// Trouble disturbs what is carried from now on; nothing does again after the zero
+// one.
+func (w *Wire) Trouble(how Trouble) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trouble = how
+}
+
+// Broken is how many connections its trouble has ended.
+func (w *Wire) Broken() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.broken
 }
 
 // NewWire leads to a server, HOST:PORT, until the test ends.
 func NewWire(t testing.TB, to string) *Wire {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // as long as the test
+	return NewWireAt(t, "127.0.0.1:0", to)
+}
+
+// NewWireAt is a wire that begins at an address of one's choice.
+func NewWireAt(t testing.TB, from, to string) *Wire {
+	t.Helper()
+	l, err := net.Listen("tcp", from) //nolint:noctx // as long as the test
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &Wire{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, to: to, open: map[net.Conn]bool{}}
+	at := l.Addr().(*net.TCPAddr)
+	w := &Wire{Host: at.IP.String(), Port: at.Port, to: to, open: map[net.Conn]bool{}}
 	t.Cleanup(func() {
 		_ = l.Close()
 		w.Down(true)
@@ -62,7 +97,13 @@ func (w *Wire) serve(l net.Listener) {
 }
 
 func (w *Wire) carry(from, to net.Conn) {
-	defer func() { _, _ = from.Close(), to.Close() }()
+	defer func() {
+		_, _ = from.Close(), to.Close()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.open, from)
+		delete(w.open, to)
+	}()
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -70,12 +111,29 @@ func (w *Wire) carry(from, to net.Conn) {
 			return
 		}
 		w.mu.Lock()
-		stalled := w.stalled
+		stalled, trouble := w.stalled, w.trouble
 		w.mu.Unlock()
 		if stalled != nil {
 			<-stalled
 		}
+		if trouble.Delay > 0 {
+			time.Sleep(rand.N(trouble.Delay))
+		}
+		chance := rand.Float64()
+		breaks := chance < trouble.Drop+trouble.Halve
+		switch {
+		case chance < trouble.Drop:
+			n = 0
+		case breaks:
+			n /= 2
+		}
 		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+		if breaks {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.broken++
 			return
 		}
 	}
@@ -115,3 +173,6 @@ func (w *Wire) Stall() (goOn func()) {
 		close(stalled)
 	}
 }
+
+// Address is the wire's host and port.
+func (w *Wire) Address() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }

@@ -1,0 +1,27 @@
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Module tells where node is, and the folder of a package that tools/npm pins.
+// When either is not here, the test is left as [Require] leaves it.
+func Module(t testing.TB, name string) (node, folder string, ok bool) {
+	t.Helper()
+	if node, ok = Require(t, "node"); !ok {
+		return "", "", false
+	}
+	folder = filepath.Join(filepath.Dir(Tools()), name)
+	if _, err := os.Stat(folder); err == nil {
+		return node, folder, true
+	}
+	if slices.Contains(strings.Split(os.Getenv("EMPORIUM_TEST_REQUIRE"), ","), "node") {
+		t.Fatalf("%s is not here: npm ci --prefix tools/npm", name)
+	}
+	t.Logf("NOT TESTED: %s needs %s: npm ci --prefix tools/npm", t.Name(), name)
+	return "", "", false
+}
