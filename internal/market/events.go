@@ -8,7 +8,8 @@ type Event interface {
 }
 
 // AccountDeleted says that an account is gone. Its properties and rooms go with
-// it; its bids stay, under a name that says nothing.
+// it; its bids stay, under a name that says nothing; so do its orders, under no
+// account's number.
 type AccountDeleted struct {
 	User UserID `json:"user_id"`
 	At   Time   `json:"at"`

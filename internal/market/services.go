@@ -2,6 +2,7 @@ package market
 
 import (
 	"context"
+	"iter"
 	"strconv"
 )
 
@@ -14,6 +15,15 @@ type Tokens interface {
 	// Identify refuses as Unauthenticated when the token is malformed, expired or
 	// not signed by this deployment.
 	Identify(ctx context.Context, token string) (Identity, error)
+}
+
+// PersonalData is what a service keeps about a person. Accounts, property,
+// auctions and billing answer it; the gateway puts their answers together.
+type PersonalData interface {
+	// PersonalData walks all that is kept about an account, for itself and, in
+	// protected mode, for staff; it is Denied to others. Where nothing is kept the
+	// walk is empty. Accounts refuses one that does not exist as NotFound.
+	PersonalData(ctx context.Context, about UserID) iter.Seq2[PersonalRecord, error]
 }
 
 // Purchases is the data API: who bought what. The purchases service answers it,

@@ -3,16 +3,18 @@ package database_test
 import (
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"testing"
 
 	"emporium/internal/market"
+	"emporium/internal/platform/database"
 	"emporium/internal/platform/database/dbtest"
 )
 
 // TestScan reads values into every kind of place that a store may use.
 func TestScan(t *testing.T) {
-	db := dbtest.Open(t, "scan", nil)
+	db := dbtest.OpenWith(t, database.Options{Path: filepath.Join(t.TempDir(), "scan.db"), Name: "scan"})
 	type name string
 	type raw []byte
 	for expression, dests := range map[string][]any{

@@ -20,6 +20,9 @@ var (
 	ErrInUse = errors.New("the database is in use")
 	// ErrNewer says that the file was written by a newer program.
 	ErrNewer = errors.New("the database is newer than this program")
+	// ErrOtherSecret says that other processes use the database with another
+	// secret than this one.
+	ErrOtherSecret = errors.New("the secret is another")
 )
 
 // IsUnique says whether a statement failed because a row with that key exists.
@@ -28,16 +31,16 @@ func IsUnique(err error) bool {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
 		return true
 	}
-	return false
+	return state(err) == stateUnique
 }
 
 // IsForeignKey says whether a statement failed because a row it refers to does
 // not exist, or because others still refer to the row it removes.
 func IsForeignKey(err error) bool {
-	return code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+	return code(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY || state(err) == stateForeignKey
 }
 
-// isConstraint says whether some rule of the tables was broken.
+// isConstraint says whether some rule of SQLite's tables was broken.
 func isConstraint(err error) bool {
 	return code(err)&0xff == sqlite3.SQLITE_CONSTRAINT
 }
@@ -63,6 +66,10 @@ func refusal(err error) error {
 			return err
 		}
 	}
+	return unavailable(err)
+}
+
+func unavailable(err error) error {
 	return &market.Error{
 		Kind: market.Unavailable, Code: "database_unavailable",
 		Detail: "the data cannot be reached at the moment: try again later", Cause: err,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ type book struct {
 
 func openBook(t *testing.T) *book {
 	t.Helper()
-	db := dbtest.Open(t, "book", ledger)
+	db := dbtest.OpenWith(t, database.Options{Path: filepath.Join(t.TempDir(), "book.db"), Name: "book", Migrations: ledger})
 	b := &book{
 		DB:               db,
 		insert:           db.Prepare(`INSERT INTO entry (n) VALUES ($1)`),

@@ -24,34 +24,59 @@ type series struct {
 	known int64 // the last version that this program has
 }
 
+// A dialect is what differs between the engines where tables are made.
+type dialect struct {
+	name   goose.Dialect
+	folder string // of the migrations
+	where  string // what is migrated, for messages
+	exists string // gives a row when there is a table of that name
+	shared bool   // several processes may write to it
+}
+
+// allSeries are the platform's tables and the service's.
+func allSeries(on dialect, o Options) ([]series, error) {
+	own, err := newSeries("schema_platform", platform, "migrations/"+on.folder)
+	if err != nil || o.Migrations == nil {
+		return []series{own}, err
+	}
+	service, err := newSeries("schema_service", o.Migrations, on.folder)
+	return []series{own, service}, err
+}
+
+// isCurrent says whether there is nothing to migrate.
+func isCurrent(ctx context.Context, db *sql.DB, on dialect, o Options) (bool, error) {
+	all, err := allSeries(on, o)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range all {
+		if stored, err := s.stored(ctx, db, on); err != nil || stored != s.known {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // migrate brings the platform's tables and then the service's up to date. A
 // database that already is costs one or two queries.
-func migrate(ctx context.Context, db *sql.DB, path string, o Options) error {
-	own, err := newSeries("schema_platform", platform, "migrations/sqlite")
+func migrate(ctx context.Context, db *sql.DB, on dialect, o Options) error {
+	all, err := allSeries(on, o)
 	if err != nil {
 		return err
 	}
-	all := []series{own}
-	if o.Migrations != nil {
-		service, err := newSeries("schema_service", o.Migrations, "sqlite")
-		if err != nil {
-			return err
-		}
-		all = append(all, service)
-	}
 	for _, s := range all {
-		stored, err := s.stored(ctx, db)
+		stored, err := s.stored(ctx, db, on)
 		switch {
 		case err != nil:
 			return err
 		case stored > s.known:
 			return fmt.Errorf("%w: %s is at version %d of %s, and this program knows up to %d; "+
 				"run the newer program again, or put back a copy of the data from before the upgrade",
-				ErrNewer, path, stored, s.table, s.known)
+				ErrNewer, on.where, stored, s.table, s.known)
 		case stored == s.known:
 			continue
 		}
-		provider, err := goose.NewProvider(goose.DialectSQLite3, db, s.files,
+		provider, err := goose.NewProvider(on.name, db, s.files,
 			goose.WithTableName(s.table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 		if err != nil {
 			return err
@@ -94,10 +119,10 @@ func newSeries(table string, all fs.FS, folder string) (s series, err error) {
 	return s, nil
 }
 
-// stored gives the version that the file is at; 0 when it is new.
-func (s series) stored(ctx context.Context, db *sql.DB) (version int64, err error) {
+// stored gives the version that the database is at; 0 when it is new.
+func (s series) stored(ctx context.Context, db *sql.DB, on dialect) (version int64, err error) {
 	var there int
-	err = db.QueryRowContext(ctx, `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1`, s.table).Scan(&there)
+	err = db.QueryRowContext(ctx, on.exists, s.table).Scan(&there)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

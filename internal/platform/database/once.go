@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync/atomic"
 	"time"
 
@@ -17,10 +18,13 @@ import (
 
 // Records of idempotent requests are kept for a day; every sixteenth new one
 // removes up to 32 that are older, so that they go twice as fast as they come.
+// Where none come any more, [DB.Tidy] removes them.
 const (
 	keptOnce   = 24 * time.Hour
 	sweepEvery = 16
 	sweepLimit = 32
+	tidyEvery  = 10 * time.Minute
+	tidyLimit  = 500
 )
 
 type onceStatements struct {
@@ -49,7 +53,8 @@ func prepareOnce(db *DB) onceStatements {
 // "idempotency_key_reused". An fn that fails leaves no record. Without a key it
 // is Update.
 //
-// T must read back from its own JSON, and holds all that the answer is made of.
+// T must read back from its own JSON, and holds all that the answer is made of. It
+// is a pointer where fn uses [Tx.QueryRowLater].
 func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, error) {
 	var result T
 	key := market.OnceKeyOf(ctx)
@@ -65,9 +70,13 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 	mac.Write(key.Body)
 	hash, now, once := mac.Sum(nil), market.At(db.options.Now()), &db.once
 	oldest := market.At(now.Add(-keptOnce))
+	same := fnv.New64a()
+	fmt.Fprintf(same, "%q %q %q", key.Operation, key.Caller, key.Key)
 	var stored []byte
-	err := db.Update(ctx, func(tx *Tx) error {
+	fn = logged(ctx, db, fn) // a repeat is no change
+	err := db.engine.update(ctx, func(tx *Tx) error {
 		stored = nil
+		tx.in.holdKey(int64(same.Sum64())) // a repeat that comes while this is under way waits
 		var storedHash []byte
 		err := tx.QueryRow(once.find, key.Operation, key.Caller, key.Key, oldest).Scan(&storedHash, &stored)
 		if err == nil && !bytes.Equal(storedHash, hash) {
@@ -80,15 +89,18 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 		if result, err = fn(tx); err != nil {
 			return err
 		}
+		if err := tx.in.flush(); err != nil { // the result may be a pointer to what comes later
+			return err
+		}
 		text, err := json.Marshal(result)
 		if err != nil {
 			return fmt.Errorf("keep the result of %s: %w", key.Operation, err)
 		}
-		if _, err := tx.Exec(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
+		if err := tx.Send(once.insert, key.Operation, key.Caller, key.Key, hash, text, now); err != nil {
 			return err
 		}
 		if once.count.Add(1)%sweepEvery == 0 {
-			_, err = tx.Exec(once.sweep, oldest, sweepLimit)
+			err = tx.Send(once.sweep, oldest, sweepLimit)
 		}
 		return err
 	})
@@ -99,4 +111,36 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 		return result, fmt.Errorf("read the kept result of %s: %w", key.Operation, err)
 	}
 	return result, nil
+}
+
+// Sweep removes the records of idempotent requests that are older than a day.
+// They hold what was answered, which may be about a person.
+func (db *DB) Sweep(ctx context.Context) error {
+	for {
+		oldest := market.At(db.options.Now().Add(-keptOnce))
+		var gone int64
+		err := db.Update(ctx, func(tx *Tx) (err error) {
+			gone, err = tx.Exec(db.once.sweep, oldest, tidyLimit)
+			return err
+		})
+		if err != nil || gone < tidyLimit {
+			return err
+		}
+	}
+}
+
+// Tidy sweeps at once, and then every ten minutes until ctx ends.
+func (db *DB) Tidy(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		if err := db.Sweep(ctx); err != nil && ctx.Err() == nil {
+			db.options.Log.WarnContext(ctx, "cannot remove old answers to repeated requests", "service", db.options.Name, "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

@@ -1,10 +1,12 @@
 package database_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -22,6 +24,9 @@ import (
 // TestMain lets this program be the other process: it opens a shared database,
 // makes some changes and goes.
 func TestMain(m *testing.M) {
+	if at := os.Getenv("EMPORIUM_DATABASE_TEST_URL"); at != "" {
+		os.Exit(serverMain(at))
+	}
 	path := os.Getenv("EMPORIUM_DATABASE_TEST_PATH")
 	if path == "" {
 		os.Exit(m.Run())
@@ -128,6 +133,29 @@ func TestInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	dbtest.OpenWith(t, o)
+}
+
+// TestSecretOfFile changes the secret of a file, which has one owner.
+func TestSecretOfFile(t *testing.T) {
+	var log bytes.Buffer
+	o := database.Options{Path: filepath.Join(t.TempDir(), "own.db"), Name: "own", Secret: []byte("one"), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, c := range []struct {
+		secret string
+		warned bool
+	}{{"one", false}, {"one", false}, {"two", true}, {"two", false}} {
+		log.Reset()
+		o.Secret = []byte(c.secret)
+		db, err := database.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if warned := strings.Contains(log.String(), "the secret is another"); warned != c.warned {
+			t.Errorf("%s: warned %v: %s", c.secret, warned, &log)
+		}
+	}
 }
 
 func TestNewerSchema(t *testing.T) {

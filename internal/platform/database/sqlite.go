@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/pressly/goose/v3"
 )
 
 // settings are made on every connection. The busy timeout comes first, so that
@@ -25,18 +27,27 @@ var settings = []string{
 	"wal_autocheckpoint(4000)",     // 16 MB: pages that many changes write are worked off once, at 4 MB several times
 }
 
+// sqliteEngine is a file with its lock, its writer and its readers.
+type sqliteEngine struct {
+	db      *DB
+	lock    *fileLock
+	writer  *writer
+	readers *readers
+}
+
 // openSQLite opens the file with its lock, its writer and its readers, the
 // tables up to date.
-func openSQLite(ctx context.Context, o Options) (_ *DB, err error) {
+func openSQLite(ctx context.Context, db *DB) (err error) {
+	o := db.options
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	lock, err := lockFile(path, o.Shared)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	db := &DB{options: o, lock: lock, built: map[string]*Stmt{}}
+	e := &sqliteEngine{db: db, lock: lock}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lock.release())
@@ -44,7 +55,7 @@ func openSQLite(ctx context.Context, o Options) (_ *DB, err error) {
 	}()
 	// The first to come sets the file up; the others wait for it here.
 	if err := lock.takeTurn(); err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, lock.endTurn()) }()
 
@@ -52,24 +63,79 @@ func openSQLite(ctx context.Context, o Options) (_ *DB, err error) {
 	// made again before the writer opens it.
 	migrating, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	migrating.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, migrating.Close()) }()
-	if err := migrate(ctx, migrating, path, o); err != nil {
-		return nil, err
+	on := dialect{
+		name: goose.DialectSQLite3, folder: "sqlite", where: path,
+		exists: `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1`,
+	}
+	if err := migrate(ctx, migrating, on, o); err != nil {
+		return err
+	}
+	if err := checkSecret(ctx, migrating, on, o); err != nil {
+		return err
 	}
 	c, err := openConn(dsn(path, "_txlock=immediate"))
 	if err != nil {
+		return err
+	}
+	e.readers = newReaders(dsn(path, "_pragma=query_only(1)"), runtime.GOMAXPROCS(0)+2, !o.Shared)
+	e.writer = newWriter(c, lock, e.readers, o.Log)
+	db.engine = e
+	e.readers.begin, e.readers.end = db.Prepare(`BEGIN`), db.Prepare(`COMMIT`)
+	if err := e.writer.start(db); err != nil {
+		return errors.Join(err, e.writer.close())
+	}
+	return nil
+}
+
+func (e *sqliteEngine) prepare(s *Stmt) error { return e.writer.prepare(s) }
+
+func (e *sqliteEngine) queryRow(ctx context.Context, s *Stmt, args, dest []any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c, err := e.readers.take(ctx)
+	if err != nil {
+		return refusal(err)
+	}
+	defer e.readers.put(c)
+	return refusal(c.queryRow(s, args, dest))
+}
+
+func (e *sqliteEngine) query(ctx, watched context.Context, s *Stmt, args []any) (Rows, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	db.readers = newReaders(dsn(path, "_pragma=query_only(1)"), runtime.GOMAXPROCS(0)+2, !o.Shared)
-	db.writer = newWriter(c, lock, db.readers, o.Log)
-	db.readers.begin, db.readers.end = db.Prepare(`BEGIN`), db.Prepare(`COMMIT`)
-	if err := db.writer.start(db); err != nil {
-		return nil, errors.Join(err, db.writer.close())
+	c, err := e.readers.take(ctx)
+	if err != nil {
+		return nil, refusal(err)
 	}
-	return db, nil
+	p, rows, err := c.query(watched, s, args)
+	if err != nil {
+		e.readers.put(c)
+		return nil, refusal(err)
+	}
+	return newRows(ctx, p, rows, func(err error) error {
+		e.readers.put(c)
+		return err
+	}), nil
+}
+
+func (e *sqliteEngine) update(ctx context.Context, fn func(*Tx) error) error {
+	return refusal(e.writer.do(ctx, fn))
+}
+
+// forUpdate is nothing: whoever writes is alone.
+func (e *sqliteEngine) forUpdate() string { return "" }
+
+// forShare is nothing, either.
+func (e *sqliteEngine) forShare() string { return "" }
+
+func (e *sqliteEngine) close() error {
+	return errors.Join(e.writer.close(), e.readers.close(), e.lock.release())
 }
 
 // dsn names the file and the settings of each connection to it.

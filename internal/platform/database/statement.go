@@ -17,16 +17,44 @@ type Stmt struct {
 
 // Prepare checks a statement and keeps it for as long as the database is open.
 // A wrong one is remembered for [DB.PrepareErr], so that a store prepares all of
-// its statements and then asks once.
+// its statements and then asks once. While a server is waited for, checking
+// waits, too; then what is wrong is logged, and keeps the database from being
+// ready.
 func (db *DB) Prepare(query string) *Stmt {
 	s := db.newStmt(query)
-	if err := db.writer.prepare(s); err != nil {
-		s.wrong = fmt.Errorf("prepare %q: %w", s.query, err)
-		db.mu.Lock()
-		db.wrong = append(db.wrong, s.wrong)
-		db.mu.Unlock()
+	if err := db.engine.prepare(s); err != nil {
+		s.wrong = db.notePrepareErr(s, err)
 	}
 	return s
+}
+
+// PrepareForUpdate is Prepare for a SELECT by which a change holds rows until
+// its transaction ends: nobody else changes them meanwhile. PostgreSQL is told
+// so by FOR UPDATE; on SQLite whoever writes is alone. It is used in changes
+// only. The SELECT may be that of an INSERT, with RETURNING behind it; one that
+// waited for a row inserts what the row then says.
+func (db *DB) PrepareForUpdate(query string) *Stmt {
+	const returning = "RETURNING "
+	if at := strings.LastIndex(query, returning); at >= 0 {
+		return db.Prepare(query[:at] + db.engine.forUpdate() + " " + query[at:])
+	}
+	return db.Prepare(query + db.engine.forUpdate())
+}
+
+// PrepareForShare is PrepareForUpdate for rows that nobody may change until the
+// transaction ends, and that others may hold likewise. PostgreSQL is told so by
+// FOR SHARE.
+func (db *DB) PrepareForShare(query string) *Stmt {
+	return db.Prepare(query + db.engine.forShare())
+}
+
+// notePrepareErr remembers what is wrong with a statement.
+func (db *DB) notePrepareErr(s *Stmt, err error) error {
+	wrong := fmt.Errorf("prepare %q: %w", s.query, err)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.wrong = append(db.wrong, wrong)
+	return wrong
 }
 
 // PrepareErr gives everything that was wrong with statements so far.
@@ -65,16 +93,7 @@ type readRow struct {
 }
 
 func (r *readRow) Scan(dest ...any) error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	readers := r.stmt.db.readers
-	c, err := readers.take(r.ctx)
-	if err != nil {
-		return refusal(err)
-	}
-	defer readers.put(c)
-	return refusal(c.queryRow(r.stmt, r.args, dest))
+	return r.stmt.db.engine.queryRow(r.ctx, r.stmt, r.args, dest)
 }
 
 // Query reads rows outside of a transaction, as of one moment. They hold one of
@@ -84,7 +103,7 @@ func (s *Stmt) Query(ctx context.Context, args ...any) (Rows, error) {
 	if s.wrong != nil {
 		return nil, s.wrong
 	}
-	return s.db.read(ctx, background, s, args)
+	return s.db.engine.query(ctx, background, s, args)
 }
 
 // keptQueries bounds how many built queries are kept prepared. A list with six
@@ -105,32 +124,11 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (Rows, error
 	if !kept {
 		s = db.newStmt(query)
 	}
-	rows, err := db.read(ctx, ctx, s, args)
+	rows, err := db.engine.query(ctx, ctx, s, args)
 	if err == nil && !kept {
 		db.mu.Lock()
 		db.built[query] = s
 		db.mu.Unlock()
 	}
 	return rows, err
-}
-
-// read runs a query on a reader. Watched interrupts it up to its first row;
-// after that, ctx ends it between two rows.
-func (db *DB) read(ctx, watched context.Context, s *Stmt, args []any) (Rows, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	c, err := db.readers.take(ctx)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	p, rows, err := c.query(watched, s, args)
-	if err != nil {
-		db.readers.put(c)
-		return nil, refusal(err)
-	}
-	return newRows(ctx, p, rows, func(err error) error {
-		db.readers.put(c)
-		return err
-	}), nil
 }

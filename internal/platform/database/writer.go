@@ -1,32 +1,25 @@
 package database
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // groupSize is how many changes share a transaction at most. Beyond it, what a
 // COMMIT costs is small against the changes themselves.
 const groupSize = 128
 
-// writer owns the one connection that writes. A goroutine takes a change and
-// whatever else is already waiting, runs them in one transaction, each behind a
-// savepoint, and answers all of them after the COMMIT. There is no timer: a
-// change that comes alone waits for nothing.
+// writer owns the one connection that writes. The changes of a group run in one
+// transaction, each behind a savepoint, and are answered after the COMMIT.
 //
 // No statement sees a caller's context: SQLite's answer to an interrupted
 // statement is to roll back the transaction, and with it the others' changes.
 type writer struct {
 	lock    *fileLock
 	readers *readers
-	log     *slog.Logger
 
 	using sync.Mutex // held while conn is in use
 	conn  *conn
@@ -34,34 +27,13 @@ type writer struct {
 	begin, commit, rollback     *Stmt
 	savepoint, release, restore *Stmt
 
-	mu      sync.RWMutex // held for reading by those who send, so that none sends to a closed channel
-	closed  bool
-	jobs    chan *job
-	stopped chan struct{}
-	group   []*job // being run
+	*intake
 }
-
-// job is one caller's change.
-type job struct {
-	fn    func(*Tx) error
-	state atomic.Int32
-	err   error
-	done  chan error
-}
-
-// The states of a job. Only a waiting one can be withdrawn, so a caller never
-// goes away from a function that is running.
-const (
-	waiting int32 = iota
-	taken
-	withdrawn
-)
 
 func newWriter(c *conn, lock *fileLock, readers *readers, log *slog.Logger) *writer {
-	return &writer{
-		lock: lock, readers: readers, log: log, conn: c,
-		jobs: make(chan *job, groupSize), stopped: make(chan struct{}),
-	}
+	w := &writer{lock: lock, readers: readers, conn: c, intake: newIntake(groupSize, log)}
+	w.intake.settle, w.intake.undo = w.settle, w.abandon
+	return w
 }
 
 // start gives the writer its own statements and lets it work.
@@ -79,7 +51,7 @@ func (w *writer) start(db *DB) error {
 	} {
 		*s.to = db.Prepare(s.text)
 	}
-	go w.run()
+	w.intake.start()
 	return db.PrepareErr()
 }
 
@@ -98,95 +70,15 @@ func (w *writer) exec(s *Stmt) error {
 
 // close answers what was sent before it, and ends.
 func (w *writer) close() error {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	close(w.jobs)
-	<-w.stopped
+	w.intake.close()
 	return w.conn.close()
 }
 
-// do sends a change and waits for its answer.
-func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	j := &job{fn: fn, done: make(chan error, 1)}
-	if err := w.send(ctx, j); err != nil {
-		return err
-	}
-	select {
-	case err := <-j.done:
-		return err
-	case <-ctx.Done():
-		if j.state.CompareAndSwap(waiting, withdrawn) {
-			return ctx.Err()
-		}
-		return <-j.done
-	}
-}
-
-func (w *writer) send(ctx context.Context, j *job) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return ErrClosed
-	}
-	select {
-	case w.jobs <- j:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// run works until the channel is closed.
-func (w *writer) run() {
-	ended := false
-	defer func() {
-		if ended {
-			close(w.stopped)
-			return
-		}
-		// A change ended its goroutine, which is this one (runtime.Goexit, as a
-		// failing test does). The others' must not wait for ever.
-		w.using.Lock()
-		err := errors.Join(errors.New("a change ended the writer"), w.undo())
-		w.using.Unlock()
-		w.answer(w.group, err)
-		go w.run()
-	}()
-	for first := range w.jobs {
-		// Whoever was answered a moment ago, and has the next change ready, comes
-		// along: 125,000 changes a second from 64 callers instead of 105,000, and
-		// no later for one that comes alone.
-		runtime.Gosched()
-		w.group = w.gather(first)
-		w.settle(w.group)
-	}
-	ended = true
-}
-
-// gather takes what is waiting, up to a group.
-func (w *writer) gather(first *job) []*job {
-	group := make([]*job, 0, groupSize)
-	for j := first; ; {
-		if j.state.CompareAndSwap(waiting, taken) {
-			group = append(group, j)
-		}
-		if len(group) == groupSize {
-			return group
-		}
-		select {
-		case next, more := <-w.jobs:
-			if !more {
-				return group
-			}
-			j = next
-		default:
-			return group
-		}
-	}
+// abandon takes back what a change left that ended its goroutine.
+func (w *writer) abandon() error {
+	w.using.Lock()
+	defer w.using.Unlock()
+	return w.undo()
 }
 
 // settle runs changes and answers each. When one of them breaks the
@@ -197,7 +89,7 @@ func (w *writer) settle(group []*job) {
 		broken, err := w.transact(group)
 		switch {
 		case broken >= 0:
-			w.answer(group[broken:broken+1], nil)
+			answer(group[broken:broken+1], nil)
 			group = slices.Delete(slices.Clone(group), broken, broken+1)
 			if again {
 				w.settleEach(group)
@@ -207,7 +99,7 @@ func (w *writer) settle(group []*job) {
 			w.settleEach(group)
 			return
 		default:
-			w.answer(group, err)
+			answer(group, err)
 			return
 		}
 	}
@@ -259,7 +151,7 @@ func (w *writer) change(j *job, alone bool) (err error, lost bool) {
 			return fmt.Errorf("savepoint: %w", err), !w.stands()
 		}
 	}
-	tx := &Tx{writer: w}
+	tx := &sqliteTx{writer: w}
 	err = w.call(j.fn, tx)
 	if ending := tx.end(); err == nil {
 		err = ending
@@ -283,17 +175,6 @@ func (w *writer) change(j *job, alone bool) (err error, lost bool) {
 	return err, false
 }
 
-// call runs a caller's function; a panic in it is its caller's error alone.
-func (w *writer) call(fn func(*Tx) error, tx *Tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.log.Error("panic in a change", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic in a change: %v", p)
-		}
-	}()
-	return fn(tx)
-}
-
 // stands says whether a transaction is open: only then is another BEGIN
 // refused.
 func (w *writer) stands() bool {
@@ -315,14 +196,4 @@ func (w *writer) undo() error {
 		return fmt.Errorf("roll back: %w", err)
 	}
 	return nil
-}
-
-// answer gives each caller its own error, or else that of the transaction.
-func (w *writer) answer(group []*job, err error) {
-	for _, j := range group {
-		if j.err == nil {
-			j.err = err
-		}
-		j.done <- j.err
-	}
 }

@@ -23,7 +23,8 @@ const event = "account_deleted.v1"
 
 // tables of a listener that counts: an event that has effect twice shows.
 var tables = fstest.MapFS{
-	"sqlite/0001_create_closed.sql": {Data: []byte("-- +goose Up\nCREATE TABLE closed (user_id INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;\n")},
+	"sqlite/0001_create_closed.sql":   {Data: []byte("-- +goose Up\nCREATE TABLE closed (user_id INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;\n")},
+	"postgres/0001_create_closed.sql": {Data: []byte("-- +goose Up\nCREATE TABLE closed (user_id bigint PRIMARY KEY, times bigint NOT NULL);\n")},
 }
 
 // world has one service that tells and two that listen.
@@ -59,7 +60,7 @@ func newWorld(t *testing.T) *world {
 		db := dbtest.Open(t, name, tables)
 		w.listeners[name] = &service{
 			db:    db,
-			close: db.Prepare(`INSERT INTO closed (user_id, times) VALUES ($1, 1) ON CONFLICT (user_id) DO UPDATE SET times = times + 1`),
+			close: db.Prepare(`INSERT INTO closed (user_id, times) VALUES ($1, 1) ON CONFLICT (user_id) DO UPDATE SET times = closed.times + 1`),
 			sum:   db.Prepare(`SELECT COUNT(*), COALESCE(SUM(times), 0) FROM closed`),
 		}
 		if err := db.PrepareErr(); err != nil {

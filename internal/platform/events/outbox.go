@@ -69,7 +69,7 @@ func (o *Outbox) Add(tx *database.Tx, e market.Event) error {
 	if err != nil {
 		return fmt.Errorf("write the event %s: %w", e.EventName(), err)
 	}
-	if _, err := tx.Exec(o.add, e.EventName(), string(payload), market.At(o.now())); err != nil {
+	if err := tx.Send(o.add, e.EventName(), string(payload), market.At(o.now())); err != nil {
 		return fmt.Errorf("add the event %s: %w", e.EventName(), err)
 	}
 	select {

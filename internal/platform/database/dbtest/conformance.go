@@ -143,6 +143,30 @@ func Conformance(t *testing.T, open func(tb testing.TB, migrations fs.FS, now fu
 		}
 	})
 
+	t.Run("rows that are inserted together are all there", func(t *testing.T) { bulkConformance(t, start(t)) })
+
+	t.Run("rows that are read after the change are each caller's own", func(t *testing.T) { laterConformance(t, start(t)) })
+
+	t.Run("what is only sent is kept, too", func(t *testing.T) {
+		s := start(t)
+		shelf := s.newShelf(t, "films", 3)
+		send := func(title string, shelf int64, then error) error {
+			return s.db.Update(t.Context(), func(tx *database.Tx) error {
+				return errors.Join(tx.Send(s.addItem, shelf, title, database.Fold(title), noon), then)
+			})
+		}
+		refused := errors.New("refused")
+		if err := send("Alien", shelf, nil); err != nil || s.count(t) != 1 {
+			t.Errorf("sent: %v, there are %d", err, s.count(t))
+		}
+		if err := send("Brazil", shelf, refused); !errors.Is(err, refused) || s.count(t) != 1 {
+			t.Errorf("refused after it was sent: %v, there are %d", err, s.count(t))
+		}
+		if err := send("Cube", shelf+1, nil); !database.IsForeignKey(err) || s.count(t) != 1 {
+			t.Errorf("wrong: %v, there are %d", err, s.count(t))
+		}
+	})
+
 	t.Run("constraints are told apart", func(t *testing.T) {
 		s := start(t)
 		s.newShelf(t, "upper", 3)

@@ -108,4 +108,18 @@ func conformanceOnce(t *testing.T, open func(tb testing.TB, migrations fs.FS, no
 	if err := db.Prepare(`SELECT COUNT(*) FROM idempotency WHERE created_at <= $1`).QueryRow(t.Context(), noon).Scan(&old); err != nil || old != 0 {
 		t.Errorf("%d records are kept for longer than 24 hours, %v", old, err)
 	}
+
+	// None comes any more, and yet they go.
+	count := db.Prepare(`SELECT COUNT(*) FROM idempotency`)
+	if err := count.QueryRow(t.Context()).Scan(&old); err != nil || old == 0 {
+		t.Fatalf("%d records, %v", old, err)
+	}
+	next := later.Add(24 * time.Hour)
+	clock.Store(&next)
+	if err := db.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := count.QueryRow(t.Context()).Scan(&old); err != nil || old != 0 {
+		t.Errorf("%d records stay where none come any more, %v", old, err)
+	}
 }

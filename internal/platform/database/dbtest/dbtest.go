@@ -3,21 +3,137 @@
 package dbtest
 
 import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // makes and drops the databases of tests
+
 	"emporium/internal/platform/database"
+	"emporium/internal/platform/testenv"
 )
 
-// Open opens a database in the test's temporary folder and closes it with the
-// test. Now is the clock; without one it is the system's.
+// Open opens a database and closes it with the test: on SQLite in the test's
+// temporary folder, or, where EMPORIUM_TEST_ENGINE is "postgres", on the server
+// of EMPORIUM_TEST_POSTGRES_URL. So the tests of all services run on either
+// engine as they are, and run on both by being run twice. Now is the clock;
+// without one it is the system's.
 func Open(tb testing.TB, name string, migrations fs.FS, now ...func() time.Time) *database.DB {
 	tb.Helper()
+	o := options(tb, name, migrations, now)
+	if server := Server(tb); server != "" {
+		return openSchema(tb, server, o)
+	}
+	o.Path = filepath.Join(tb.TempDir(), name+".db")
+	return OpenWith(tb, o)
+}
+
+// Server gives the address of the server where EMPORIUM_TEST_ENGINE is
+// "postgres", and "" where tests keep their rows in files.
+func Server(tb testing.TB) string {
+	tb.Helper()
+	switch engine := os.Getenv("EMPORIUM_TEST_ENGINE"); engine {
+	case "", "sqlite":
+		return ""
+	case "postgres":
+		server, ok := testenv.Require(tb, "postgres")
+		if !ok {
+			tb.Fatal("EMPORIUM_TEST_ENGINE asks for PostgreSQL, and EMPORIUM_TEST_POSTGRES_URL does not say where it is")
+		}
+		return server
+	default:
+		tb.Fatalf("EMPORIUM_TEST_ENGINE is %q, and not sqlite or postgres", engine)
+		return ""
+	}
+}
+
+// OpenPostgres opens a database of the test's own on a server.
+func OpenPostgres(tb testing.TB, url, name string, migrations fs.FS, now ...func() time.Time) *database.DB {
+	tb.Helper()
+	o := options(tb, name, migrations, now)
+	o.URL, o.Database = url, NewName(tb, url, name)
+	return OpenWith(tb, o)
+}
+
+// NewName gives the name of a database that is not there, and drops it with the
+// test. The test makes it by opening it.
+func NewName(tb testing.TB, url, name string) string {
+	tb.Helper()
+	unique := unique(name)
+	tb.Cleanup(func() { Run(tb, url, "DROP DATABASE IF EXISTS "+unique+" WITH (FORCE)") })
+	return unique
+}
+
+// shared is a database that the tests make and leave empty. To make one for each
+// test, and above all to drop it, takes ten times as long as a schema.
+const shared = "emporium_test"
+
+var makeShared sync.Once
+
+// openSchema opens a schema of the test's own, which to the package is a
+// database like any other. Commits do not wait for the disk: no test of this
+// kind outlives the server.
+func openSchema(tb testing.TB, server string, o database.Options) *database.DB {
+	tb.Helper()
+	makeShared.Do(func() {
+		err := exec(tb, server, "CREATE DATABASE "+shared+" ENCODING 'UTF8' TEMPLATE template0")
+		var there *pgconn.PgError
+		if err != nil && (!errors.As(err, &there) || there.Code != "42P04" && there.Code != "23505") {
+			tb.Fatalf("make the database %s: %v", shared, err)
+		}
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u.Path = "/" + shared
+	schema := unique(o.Name)
+	Run(tb, u.String(), "CREATE SCHEMA "+schema)
+	tb.Cleanup(func() { Run(tb, u.String(), "DROP SCHEMA "+schema+" CASCADE") })
+	own := u.Query()
+	own.Set("search_path", schema)
+	own.Set("synchronous_commit", "off")
+	u.RawQuery = own.Encode()
+	o.URL = u.String()
+	return OpenWith(tb, o)
+}
+
+// Run runs a statement on a server, past the package that is tested.
+func Run(tb testing.TB, url, statement string) {
+	tb.Helper()
+	if err := exec(tb, url, statement); err != nil {
+		tb.Errorf("%s: %v", statement, err)
+	}
+}
+
+func exec(tb testing.TB, url, statement string) error {
+	tb.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.WithoutCancel(tb.Context()), statement)
+	return errors.Join(err, db.Close())
+}
+
+func unique(name string) string {
+	return fmt.Sprintf("test_%s_%d_%x", name, os.Getpid(), rand.Uint32())
+}
+
+func options(tb testing.TB, name string, migrations fs.FS, now []func() time.Time) database.Options {
+	tb.Helper()
 	o := database.Options{
-		Path:       filepath.Join(tb.TempDir(), name+".db"),
 		Name:       name,
 		Migrations: migrations,
 		Secret:     []byte("a secret of the tests"),
@@ -26,11 +142,33 @@ func Open(tb testing.TB, name string, migrations fs.FS, now ...func() time.Time)
 	if len(now) > 0 {
 		o.Now = now[0]
 	}
-	return OpenWith(tb, o)
+	return o
 }
 
-// OpenWith opens a database as the options say and closes it with the test.
+// OpenWith opens a database as the options say, waits until it is ready, and
+// closes it with the test.
 func OpenWith(tb testing.TB, o database.Options) *database.DB {
+	tb.Helper()
+	db := OpenAway(tb, o)
+	if err := AwaitReady(tb.Context(), db); err != nil {
+		tb.Fatal(err)
+	}
+	return db
+}
+
+// AwaitReady waits for a database: a busy server makes one in more time than
+// Open waits.
+func AwaitReady(ctx context.Context, db *database.DB) (err error) {
+	for ended := time.Now().Add(time.Minute); time.Now().Before(ended); time.Sleep(10 * time.Millisecond) {
+		if err = db.Ready(ctx); err == nil || ctx.Err() != nil || db.PrepareErr() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// OpenAway is OpenWith where the server may not be there.
+func OpenAway(tb testing.TB, o database.Options) *database.DB {
 	tb.Helper()
 	db, err := database.Open(tb.Context(), o)
 	if err != nil {
