@@ -33,7 +33,7 @@ func GuardOpen(next http.Handler) http.Handler {
 
 func refuse(w http.ResponseWriter, r *http.Request, why string) {
 	httpapi.Refuse(w, r, market.Refuse(market.Denied, "mode_not_chosen",
-		"this request was refused because %s, and nobody has chosen who may do what here. Start with --access=open (EMPORIUM_ACCESS=open) if everyone who can reach this address may do everything", why))
+		"this request was refused because %s, and nobody has chosen who may do what here. Start with --access=protected (EMPORIUM_ACCESS=protected), in which people sign in and may do what is theirs, or with --access=open if everyone who can reach this address may read and change nearly everything", why))
 }
 
 // proxied names a header that only a proxy adds, or gives "". The keys are as

@@ -45,7 +45,7 @@ func TestGuardOpen(t *testing.T) {
 		if w.Code != c.status {
 			t.Errorf("%s %s: %d, want %d", c.host, c.header, w.Code, c.status)
 		}
-		if w.Code == 403 && !strings.Contains(w.Body.String(), "--access") {
+		if w.Code == 403 && (!strings.Contains(w.Body.String(), "--access=protected") || !strings.Contains(w.Body.String(), "--access=open")) {
 			t.Errorf("%s: the refusal does not say how to choose: %s", c.host, w.Body)
 		}
 	}

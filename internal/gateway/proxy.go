@@ -22,7 +22,10 @@ type ProxyOptions struct {
 	// which every server refuses what came through a proxy.
 	Forward bool
 	Trusted Trusted // whose own word on that is believed
-	Log     *slog.Logger
+	// Vouch says in the head of a request that it was let in here, and for whom;
+	// nil: nothing is said.
+	Vouch func(h http.Header, on *http.Request)
+	Log   *slog.Logger
 }
 
 // maxBody bounds what is passed on, in bytes. Services have lower limits of their
@@ -38,6 +41,9 @@ func Proxy(u *Upstream, o ProxyOptions) http.Handler {
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.Out.URL.RawQuery = pr.In.URL.RawQuery // as it was written
 			o.forward(pr)
+			if o.Vouch != nil {
+				o.Vouch(pr.Out.Header, pr.In)
+			}
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			// It was sent on, and the answer's own would be a second one.
@@ -54,8 +60,10 @@ func Proxy(u *Upstream, o ProxyOptions) http.Handler {
 		// as by a service that is asked directly.
 		delete(r.Header, "Upgrade")
 		r.Header["X-Request-Id"] = []string{httpapi.RequestID(w)}
-		delete(w.Header(), "X-Request-Id")
-		a := &answer{ResponseWriter: w, left: -1, looked: time.Now()} //nolint:forbidigo // a deadline of the network
+		for _, name := range theirs {
+			delete(w.Header(), name)
+		}
+		a := &answer{ResponseWriter: w, left: -1}
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).EnableFullDuplex() // else net/http reads the body to its end before it writes
 			a.body = &sentBody{ReadCloser: r.Body, size: r.ContentLength}
@@ -64,6 +72,17 @@ func Proxy(u *Upstream, o ProxyOptions) http.Handler {
 		}
 		p.ServeHTTP(a, r)
 	})
+}
+
+// theirs are headers that each process puts on its answers: those of the service
+// come back as they are.
+var theirs = []string{"X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy"}
+
+// oneOf are headers that must not stand twice in an answer, and that both may
+// add: the gateway speaks for the address that was asked.
+var oneOf = []string{
+	"Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin",
+	"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Strict-Transport-Security",
 }
 
 // keepOpen is how long a caller may take to read what was written. It is counted
@@ -77,8 +96,8 @@ const (
 // back while more is to come.
 type answer struct {
 	http.ResponseWriter
-	left   int64 // of a body whose length is known; else negative
-	looked time.Time
+	left   int64     // of a body whose length is known; else negative
+	looked time.Time // when more time was last given; zero: not yet
 	body   *sentBody // that the caller sends; nil: none
 }
 
@@ -91,6 +110,11 @@ func (a *answer) WriteHeader(status int) {
 				h[name] = nil
 			}
 		}
+		for _, name := range oneOf {
+			if v := h[name]; len(v) > 1 {
+				h[name] = v[:1]
+			}
+		}
 		a.left = contentLength(h)
 		if a.body != nil && !a.body.whole.Load() {
 			h["Connection"] = []string{"close"} // what is still to come must not be taken for a request
@@ -101,10 +125,8 @@ func (a *answer) WriteHeader(status int) {
 
 // Write passes bytes on, at once when more are to come.
 func (a *answer) Write(b []byte) (int, error) {
-	now := time.Now() //nolint:forbidigo // a deadline of the network, not of the domain
-	if now.Sub(a.looked) > lookAfter {
-		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(keepOpen))
-		a.looked = now
+	if whole := a.looked.IsZero() && a.body == nil && a.left == int64(len(b)); !whole {
+		a.extend() // else half of the server's own time is left at least: that is how long a service may take
 	}
 	n, err := a.ResponseWriter.Write(b)
 	if a.left > 0 {
@@ -113,6 +135,15 @@ func (a *answer) Write(b []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// extend gives a caller who reads on more time.
+func (a *answer) extend() {
+	now := time.Now() //nolint:forbidigo // a deadline of the network, not of the domain
+	if now.Sub(a.looked) > lookAfter {
+		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(keepOpen))
+		a.looked = now
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -154,10 +185,10 @@ func refuseFor(log *slog.Logger) func(http.ResponseWriter, *http.Request, error)
 		case r.Context().Err() != nil: // nobody reads this
 			httpapi.Refuse(w, r, &market.Error{Kind: market.Unavailable, Detail: "the request was cancelled"})
 		case errors.As(err, &refusal):
-			log.WarnContext(r.Context(), "not answered", "request_id", r.Header.Get("X-Request-Id"), "path", r.URL.Path, "detail", refusal.Detail, "cause", refusal.Cause)
+			log.WarnContext(r.Context(), "not answered", "request_id", r.Header.Get("X-Request-Id"), "path", httpapi.LoggedPath(r.URL.Path), "detail", refusal.Detail, "cause", refusal.Cause)
 			httpapi.Refuse(w, r, refusal)
 		default: // an answer that is not HTTP, or switches to something else
-			log.ErrorContext(r.Context(), "not answered", "request_id", r.Header.Get("X-Request-Id"), "path", r.URL.Path, "error", err)
+			log.ErrorContext(r.Context(), "not answered", "request_id", r.Header.Get("X-Request-Id"), "path", httpapi.LoggedPath(r.URL.Path), "error", err)
 			httpapi.Refuse(w, r, &market.Error{Kind: market.Unavailable, Code: "service_down", Detail: "the service did not answer properly"})
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"emporium/internal/platform/dial"
 )
 
 // Waits of the gateway for a service. A wait for an answer's head is long,
@@ -48,6 +50,9 @@ type replica struct {
 	wire    *wire
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
 	log     *slog.Logger
+	service string
+	mode    string                         // that it must run in; "" when it need not say
+	other   atomic.Pointer[otherModeError] // it runs in another, as it said last
 	health  atomic.Int32
 	busy    atomic.Int64  // requests under way
 	wake    chan struct{} // asks for a check now
@@ -56,7 +61,7 @@ type replica struct {
 
 // dialer makes connections to an address, over TLS where it says so.
 func dialer(address *url.URL) func(context.Context) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: dialWithin, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	plain := dial.New(dialWithin)
 	host, port := address.Hostname(), address.Port()
 	if address.Scheme == "https" {
 		secure := &tls.Dialer{NetDialer: plain, Config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}
@@ -73,7 +78,7 @@ func dialer(address *url.URL) func(context.Context) (net.Conn, error) {
 
 func newReplica(address *url.URL, o UpstreamOptions) *replica {
 	r := &replica{
-		address: address, wake: make(chan struct{}, 1), log: o.Log,
+		address: address, wake: make(chan struct{}, 1), log: o.Log, service: o.Name, mode: o.Mode,
 		wire: &wire{dial: dialer(address), answer: o.Answer, most: idleConns},
 	}
 	r.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
@@ -94,7 +99,7 @@ var errNotItsFault = errors.New("the caller ended the request")
 // usable says whether requests may go there. Only a health check tries a replica
 // whose breaker is half open: no caller's request is spent on finding out.
 func (r *replica) usable() bool {
-	return health(r.health.Load()) != down && r.breaker.State() == gobreaker.StateClosed
+	return health(r.health.Load()) != down && r.other.Load() == nil && r.breaker.State() == gobreaker.StateClosed
 }
 
 // checkSoon asks for a check out of turn.
@@ -124,6 +129,11 @@ func (r *replica) send(out *http.Request, b *body, again func(unsent bool) *http
 		return nil, err
 	}
 	done(nil)
+	if err := r.checkMode(resp.Header); err != nil {
+		r.busy.Add(-1)
+		_ = resp.Body.Close()
+		return nil, err
+	}
 	if resp.Close {
 		r.checkSoon() // it may be stopping
 	}
@@ -178,12 +188,16 @@ func (r *replica) ask(ctx context.Context) (health, error) {
 	if err != nil {
 		return down, err
 	}
+	if r.mode != "" {
+		request.Header[accessHeader] = []string{r.mode}
+	}
 	resp, err := r.wire.roundTrip(request, nil)
 	if err != nil {
 		return down, fmt.Errorf("check its health: %w", err)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	_ = resp.Body.Close()
+	_ = r.checkMode(resp.Header) // it is noted
 	if resp.StatusCode != http.StatusOK {
 		return unready, nil
 	}

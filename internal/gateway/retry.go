@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 )
 
 // mayRepeat says whether a request may be sent again although the first may have
@@ -34,8 +35,12 @@ func isDial(err error) bool {
 	return ok
 }
 
-// isTimeout says whether the caller has waited for long already.
+// isTimeout says whether the caller has waited for long already. That nobody
+// acknowledged the request (ETIMEDOUT) is found out sooner.
 func isTimeout(err error) bool {
+	if errors.Is(err, syscall.ETIMEDOUT) {
+		return false
+	}
 	n, ok := errors.AsType[net.Error](err)
 	return errors.Is(err, context.DeadlineExceeded) || ok && n.Timeout()
 }

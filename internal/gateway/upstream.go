@@ -18,19 +18,23 @@ import (
 // UpstreamOptions say where a service runs. Name and Addresses are required.
 type UpstreamOptions struct {
 	Name      string
-	Addresses []*url.URL    // of its replicas: scheme and host
-	Answer    time.Duration // how long the head of an answer may take; 0: 30 seconds
-	Every     time.Duration // between health checks of a replica; 0: 1 second
-	Log       *slog.Logger  // nil: nowhere
+	Mode      string              // the mode of access that it must run in, too; not asked when empty
+	Addresses []*url.URL          // of its replicas: scheme and host
+	Answer    time.Duration       // how long the head of an answer may take; 0: 30 seconds
+	Every     time.Duration       // between health checks of a replica; 0: 1 second
+	Log       *slog.Logger        // nil: nowhere
+	Vouch     func(h http.Header) // says of a request of this process that it is one; nil: nothing is said
 }
 
 // Upstream is a service that runs elsewhere, in one process or several.
 type Upstream struct {
 	name     string
+	mode     string
 	every    time.Duration
 	replicas []*replica
 	next     atomic.Uint64
 	budget   *budget
+	vouch    func(http.Header)
 }
 
 // NewUpstream makes the way to a service. It does not connect.
@@ -44,7 +48,7 @@ func NewUpstream(o UpstreamOptions) *Upstream {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upstream{name: o.Name, every: o.Every, budget: newBudget()}
+	u := &Upstream{name: o.Name, mode: o.Mode, every: o.Every, budget: newBudget(), vouch: o.Vouch}
 	for _, address := range o.Addresses {
 		u.replicas = append(u.replicas, newReplica(address, o))
 	}
@@ -100,6 +104,9 @@ func (u *Upstream) Ready(context.Context) error {
 			return nil
 		}
 	}
+	if other := u.otherMode(); other != nil {
+		return other
+	}
 	return fmt.Errorf("no replica of %s is ready", u.name)
 }
 
@@ -115,15 +122,31 @@ type asking struct{ upstream *Upstream }
 func (a asking) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Host = "" // the address says it
+	if a.upstream.vouch != nil {
+		a.upstream.vouch(r.Header)
+	}
 	return a.upstream.RoundTrip(r)
 }
 
 // down is what callers are told when no replica can be asked.
 func (u *Upstream) down(cause error) error {
+	if other, ok := errors.AsType[*otherModeError](cause); ok {
+		return &market.Error{Kind: market.Unavailable, Code: "other_mode", RetryAfter: 5 * time.Second, Detail: other.Error()}
+	}
 	return &market.Error{
 		Kind: market.Unavailable, Code: "service_down", RetryAfter: time.Second, Cause: cause,
 		Detail: "the service '" + u.name + "' is down: try again shortly",
 	}
+}
+
+// otherMode is why no replica may be asked that could be, or nil.
+func (u *Upstream) otherMode() error {
+	for _, r := range u.replicas {
+		if other := r.other.Load(); other != nil && health(r.health.Load()) != down {
+			return other
+		}
+	}
+	return nil
 }
 
 var errNoReplica = errors.New("no replica answers its health checks")
@@ -132,6 +155,9 @@ var errNoReplica = errors.New("no replica answers its health checks")
 // It takes the request over, and sets its address.
 func (u *Upstream) RoundTrip(out *http.Request) (*http.Response, error) {
 	u.budget.earn()
+	if u.mode != "" {
+		out.Header[accessHeader] = []string{u.mode}
+	}
 	var b *body
 	if out.Body != nil && out.Body != http.NoBody {
 		b = newBody(out.Body, out.ContentLength)
@@ -148,6 +174,9 @@ func (u *Upstream) RoundTrip(out *http.Request) (*http.Response, error) {
 	for {
 		i := u.choose(start, tried)
 		if i < 0 {
+			if last == nil {
+				last = u.otherMode()
+			}
 			if last == nil {
 				last = errNoReplica
 			}
@@ -179,6 +208,12 @@ func (u *Upstream) RoundTrip(out *http.Request) (*http.Response, error) {
 			return nil, b.cut()
 		}
 		last = err
+		if other, ok := errors.AsType[*otherModeError](err); ok {
+			if other.theirs == "" {
+				return nil, u.down(err)
+			}
+			continue // it has done nothing
+		}
 		if !isDial(err) && (isTimeout(err) || !mayRepeat(out)) {
 			return nil, u.down(err)
 		}

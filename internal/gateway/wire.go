@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"emporium/internal/platform/dial"
 )
 
 // wire is the connections to one replica, over HTTP/1.1.
@@ -93,6 +95,9 @@ func (w *wire) pop() *conn {
 // put takes a connection back, and lets go of the one that was idle for longest
 // when its time is over.
 func (w *wire) put(c *conn) {
+	if c.sending != nil {
+		dial.Patient(c.Conn, false)
+	}
 	c.idleSince = time.Now() //nolint:forbidigo // the age of a connection, not of the domain
 	w.mu.Lock()
 	defer w.mu.Unlock()

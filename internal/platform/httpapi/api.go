@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -21,6 +22,11 @@ type Options struct {
 	Mode           Mode          // who may do what; [Open] when empty
 	Tokens         market.Tokens // tells who a token belongs to; nil: no token holds
 	Log            *slog.Logger  // where faults of the server go; nil: nowhere
+	Secret         []byte        // what processes of the deployment know each other by; nil: no proof holds
+	Now            func() time.Time
+	From           func(*http.Request) string // the address that a request comes from; its connection's when nil
+	Limits         *Limits                    // how often operations may be called; nil: as often as one likes
+	AtOnce         int                        // how many calls each system works on at the same time; 0: any number
 	Title, Version string
 }
 
@@ -39,6 +45,12 @@ type API struct {
 func New(o Options) *API {
 	if o.Mode == "" {
 		o.Mode = Open
+	}
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the one default
+	}
+	if o.From == nil {
+		o.From = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -64,6 +76,7 @@ type System struct {
 type Group struct {
 	api    *API
 	system System
+	work   chan struct{} // holds one for each call that is worked on; nil: any number
 }
 
 // System opens the group of a system.
@@ -71,7 +84,11 @@ func (a *API) System(s System) *Group {
 	if !slices.ContainsFunc(a.tags, func(t *huma.Tag) bool { return t.Name == s.Tag }) {
 		a.tags = append(a.tags, &huma.Tag{Name: s.Tag, Description: s.Description})
 	}
-	return &Group{api: a, system: s}
+	g := &Group{api: a, system: s}
+	if a.options.AtOnce > 0 {
+		g.work = make(chan struct{}, a.options.AtOnce)
+	}
+	return g
 }
 
 // Operation describes one method of one path, beside the types that its handler
@@ -86,10 +103,13 @@ type Operation struct {
 	Status      int   // of success; 200 when 0
 	Errors      []int // statuses beyond those that every operation of its shape has
 	TextErrors  []int // of these, those whose body may be a [TextError]
-	Once        bool  // it creates: takes an Idempotency-Key
-	MaxBody     int64 // bytes; 1 MiB when 0
-	Example     any   // a body to send
-	Answer      any   // a body of success
+	Keys        ForKeys
+	Once        bool    // it creates: takes an Idempotency-Key
+	Attempt     Attempt // counted more strictly; the subject is what the method Subject of its input gives
+	OnBehalf    bool    // it asks other services in its caller's name: see [PassToken]
+	MaxBody     int64   // bytes; 1 MiB when 0
+	Example     any     // a body to send
+	Answer      any     // a body of success
 }
 
 const defaultMaxBody = 1 << 20

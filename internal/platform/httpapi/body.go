@@ -144,9 +144,24 @@ var (
 	scalarType = reflect.TypeFor[Scalar]()
 )
 
+// bodyRules are what does not follow from the type of a body alone.
+type bodyRules struct {
+	ignoreUnknown bool
+	protected     bool // the mode
+}
+
+// requires says whether a field may not be left out. What may in protected mode
+// alone is optional in the document, which is the same in both.
+func (rules bodyRules) requires(f reflect.StructField, options string) bool {
+	if options != "" {
+		return false
+	}
+	return f.Tag.Get("required") != "false" || f.Tag.Get("required-in") == "open" && !rules.protected
+}
+
 // planFor makes the reader of a type. It panics on a type that it does not
 // know, when the program starts.
-func planFor(t reflect.Type, ignoreUnknown bool) readFunc {
+func planFor(t reflect.Type, rules bodyRules) readFunc {
 	switch {
 	case t == valueType:
 		return readRaw
@@ -155,9 +170,9 @@ func planFor(t reflect.Type, ignoreUnknown bool) readFunc {
 	case t == scalarType:
 		return readScalar
 	case isRaw(t):
-		return readPassed(planFor(t.Field(0).Type, true))
+		return readPassed(planFor(t.Field(0).Type, bodyRules{ignoreUnknown: true, protected: rules.protected}))
 	case isOpt(t):
-		return readOpt(planFor(t.Field(2).Type, ignoreUnknown))
+		return readOpt(planFor(t.Field(2).Type, rules))
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -169,9 +184,9 @@ func planFor(t reflect.Type, ignoreUnknown bool) readFunc {
 	case reflect.Float64:
 		return readFloat
 	case reflect.Struct:
-		return structReader(t, ignoreUnknown)
+		return structReader(t, rules)
 	case reflect.Map:
-		return readMap(t, planFor(t.Elem(), ignoreUnknown))
+		return readMap(t, planFor(t.Elem(), rules))
 	default:
 		panic("httpapi: a body cannot hold a " + t.String())
 	}
@@ -181,8 +196,8 @@ func isOpt(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.PkgPath() == "emporium/internal/market" && strings.HasPrefix(t.Name(), "Opt[")
 }
 
-func structReader(t reflect.Type, ignoreUnknown bool) readFunc {
-	plan := &structPlan{fields: map[string]*fieldPlan{}, unknowns: ignoreUnknown}
+func structReader(t reflect.Type, rules bodyRules) readFunc {
+	plan := &structPlan{fields: map[string]*fieldPlan{}, unknowns: rules.ignoreUnknown}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -190,8 +205,8 @@ func structReader(t reflect.Type, ignoreUnknown bool) readFunc {
 			panic("httpapi: " + t.String() + "." + f.Name + " needs a json tag")
 		}
 		fp := &fieldPlan{
-			name: name, index: i, read: planFor(f.Type, ignoreUnknown),
-			required: options == "" && f.Tag.Get("required") != "false",
+			name: name, index: i, read: planFor(f.Type, rules),
+			required: rules.requires(f, options),
 			nullable: f.Tag.Get("nullable") == "true" || f.Tag.Get("null") == "object",
 		}
 		plan.fields[name] = fp

@@ -164,9 +164,9 @@ func finish(o *huma.Operation, op Operation) {
 
 // errors are the statuses that an operation of this shape can answer with.
 func (op Operation) errors(input reflect.Type) []int {
-	list := append([]int{http.StatusServiceUnavailable}, op.Errors...)
+	list := append([]int{http.StatusServiceUnavailable, http.StatusTooManyRequests}, op.Errors...)
 	list = append(list, op.TextErrors...)
-	plan := planInput(input, true)
+	plan := planInput(input, bodyRules{ignoreUnknown: true})
 	if len(plan.path)+len(plan.query) > 0 {
 		list = append(list, http.StatusBadRequest)
 	}
@@ -185,7 +185,7 @@ func (op Operation) errors(input reflect.Type) []int {
 	if op.Access.Open != Anyone || op.Access.Protected != Anyone {
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	if len(list) == 1 {
+	if len(list) == 2 {
 		list = append(list, http.StatusMethodNotAllowed) // what is left to do wrong
 	}
 	return list

@@ -70,6 +70,14 @@ type FrontOptions struct {
 	Alias func(path string) string // of errors that no operation gives, as [API.Alias]; nil: none
 }
 
+// What browsers are told of every answer: it is what its Content-Type says, and
+// as a page it may load nothing and be framed by nobody. Pages say otherwise by
+// [PageHeaders].
+var (
+	nosniff      = []string{"nosniff"}
+	nothingLoads = []string{"default-src 'none'; frame-ancestors 'none'"}
+)
+
 // Front is the outermost handler: it gives each request an id, answers a panic
 // with a 500 and logs what was answered.
 func Front(next http.Handler, o FrontOptions) http.Handler {
@@ -82,14 +90,15 @@ func Front(next http.Handler, o FrontOptions) http.Handler {
 		if !plainID(given) {
 			given, w.id = "", ids.next()
 		}
-		rw.Header()["X-Request-Id"] = []string{w.id}
+		h := rw.Header()
+		h["X-Request-Id"], h["X-Content-Type-Options"], h["Content-Security-Policy"] = []string{w.id}, nosniff, nothingLoads
 		if trace := r.Header.Get("Traceparent"); trace != "" || given != "" {
 			r = r.WithContext(context.WithValue(r.Context(), passKey{}, pass{id: w.id, traceparent: trace, tracestate: r.Header.Get("Tracestate")}))
 		}
 		whole := answerWhole(w, r, next, o.Log)
 		if o.Requests != nil {
 			o.Requests.LogAttrs(r.Context(), slog.LevelInfo, "request",
-				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.status),
+				slog.String("method", r.Method), slog.String("path", LoggedPath(r.URL.Path)), slog.Int("status", w.status),
 				slog.Int64("bytes", w.bytes), slog.Duration("took", o.Now().Sub(start)), slog.String("request_id", w.id))
 		}
 		if !whole {
@@ -106,7 +115,7 @@ func answerWhole(w *responseWriter, r *http.Request, next http.Handler, log *slo
 		if p == nil || p == http.ErrAbortHandler { //nolint:errorlint // the sentinel is panicked with as it is
 			return
 		}
-		log.ErrorContext(r.Context(), "panic", "request_id", w.id, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		log.ErrorContext(r.Context(), "panic", "request_id", w.id, "path", LoggedPath(r.URL.Path), "panic", p, "stack", string(debug.Stack()))
 		if w.status == 0 {
 			writeProblem(w, r, aliasAt(w, r), &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + w.id + " is in the log"})
 			whole = true

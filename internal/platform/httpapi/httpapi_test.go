@@ -322,14 +322,83 @@ func TestBrokenStreamBreaksOff(t *testing.T) {
 }
 
 func TestEveryOperationDeclaresAccess(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Fatal("an operation without a declaration was taken")
+	for _, access := range []httpapi.Access{{}, {Open: httpapi.Anyone}, {Protected: httpapi.Staff}, {Open: httpapi.Anyone, Protected: httpapi.Within + 1}} {
+		op := httpapi.Operation{ID: "x", Method: "GET", Path: "/x", Summary: "X", Description: "X.", Access: access}
+		for kind, register := range map[string]func(*httpapi.Group){
+			"thing": func(g *httpapi.Group) {
+				httpapi.Register(g, op, func(context.Context, *struct{}) (*httpapi.Nothing, error) { return nil, nil })
+			},
+			"list": func(g *httpapi.Group) {
+				httpapi.RegisterList(g, op, func(context.Context, *httpapi.PageInput) (*httpapi.List[int], error) { return nil, nil })
+			},
+			"object": func(g *httpapi.Group) {
+				httpapi.RegisterObject(g, op, func(context.Context, *httpapi.PageInput) (*httpapi.Object[int], error) { return nil, nil })
+			},
+		} {
+			func() {
+				defer func() {
+					if said := recover(); said == nil || !strings.Contains(fmt.Sprint(said), "who may call") {
+						t.Errorf("a %s that declares %+v: %v", kind, access, said)
+					}
+				}()
+				register(httpapi.New(httpapi.Options{}).System(httpapi.System{Tag: "x"}))
+			}()
 		}
-	}()
-	g := httpapi.New(httpapi.Options{}).System(httpapi.System{Tag: "x"})
-	httpapi.Register(g, httpapi.Operation{ID: "x", Method: "GET", Path: "/x", Summary: "X", Description: "X."},
-		func(context.Context, *struct{}) (*httpapi.Nothing, error) { return nil, nil })
+	}
+}
+
+// A proof holds for one call, for a minute, where it is taken at all.
+func TestProof(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	secret := []byte("a secret of at least 32 characters")
+	api := func(secret []byte) http.Handler {
+		a := httpapi.New(httpapi.Options{Mode: httpapi.Protected, Secret: secret, Now: func() time.Time { return now }})
+		g := a.System(httpapi.System{Tag: "x"})
+		nothing := func(context.Context, *struct{}) (*httpapi.Nothing, error) { return &httpapi.Nothing{}, nil }
+		for _, op := range []httpapi.Operation{
+			{ID: "a", Method: "GET", Path: "/inside", Access: httpapi.ReadPurchases},
+			{ID: "b", Method: "POST", Path: "/inside", Access: httpapi.ManageStaff},
+			{ID: "c", Method: "GET", Path: "/outside", Access: httpapi.WriteCatalogue},
+			{ID: "d", Method: "GET", Path: "/signed-in", Access: httpapi.ReadProperty},
+		} {
+			op.Summary, op.Description = "X", "X."
+			httpapi.Register(g, op, nothing)
+		}
+		return a
+	}
+	prove := func(secret []byte, call string, at time.Time) string {
+		method, path, _ := strings.Cut(call, " ")
+		return httpapi.Prove(secret, httptest.NewRequest(method, path, nil), at)
+	}
+	for _, c := range []struct {
+		why, call, proof string
+		secret           []byte
+		status           int
+	}{
+		{"right", "GET /inside", prove(secret, "GET /inside", now), secret, 204},
+		{"right", "POST /inside", prove(secret, "POST /inside", now.Add(-59*time.Second)), secret, 204},
+		{"too old", "GET /inside", prove(secret, "GET /inside", now.Add(-61*time.Second)), secret, 401},
+		{"too early", "GET /inside", prove(secret, "GET /inside", now.Add(61*time.Second)), secret, 401},
+		{"of another method", "POST /inside", prove(secret, "GET /inside", now), secret, 401},
+		{"of another path", "GET /inside", prove(secret, "GET /else", now), secret, 401},
+		{"of another query", "GET /inside?a=1", prove(secret, "GET /inside", now), secret, 401},
+		{"of another secret", "GET /inside", prove([]byte("another"), "GET /inside", now), secret, 401},
+		{"of no secret", "GET /inside", prove(nil, "GET /inside", now), nil, 401},
+		{"malformed", "GET /inside", "Emporium x.y", secret, 401},
+		{"malformed", "GET /inside", "Emporium", secret, 401},
+		{"as a token", "GET /inside", "Bearer" + strings.TrimPrefix(prove(secret, "GET /inside", now), "Emporium"), secret, 401},
+		{"where none is taken", "GET /outside", prove(secret, "GET /outside", now), secret, 401},
+		{"where none is taken", "GET /signed-in", prove(secret, "GET /signed-in", now), secret, 401},
+	} {
+		method, path, _ := strings.Cut(c.call, " ")
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("Authorization", c.proof)
+		w := httptest.NewRecorder()
+		api(c.secret).ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("a proof %s for %s: %d, want %d: %s", c.why, c.call, w.Code, c.status, w.Body)
+		}
+	}
 }
 
 func TestDocument(t *testing.T) {

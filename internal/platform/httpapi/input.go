@@ -99,13 +99,13 @@ func (f *Flag) UnmarshalText(b []byte) error {
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-func planInput(t reflect.Type, ignoreUnknown bool) *inputPlan {
+func planInput(t reflect.Type, rules bodyRules) *inputPlan {
 	p := &inputPlan{}
-	p.walk(t, nil, ignoreUnknown)
+	p.walk(t, nil, rules)
 	return p
 }
 
-func (p *inputPlan) walk(t reflect.Type, at []int, ignoreUnknown bool) {
+func (p *inputPlan) walk(t reflect.Type, at []int, rules bodyRules) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		index := append(append([]int(nil), at...), i)
@@ -113,7 +113,7 @@ func (p *inputPlan) walk(t reflect.Type, at []int, ignoreUnknown bool) {
 		case f.Type == reflect.TypeFor[market.IfMatch]():
 			p.ifMatch = index
 		case f.Name == "Body":
-			p.body, p.readBody = index, planFor(f.Type, ignoreUnknown)
+			p.body, p.readBody = index, planFor(f.Type, rules)
 		case f.Tag.Get("path") != "":
 			p.path = append(p.path, paramPlan{f.Tag.Get("path"), index, paramSetter(f, f.Tag.Get("path"), true)})
 		case f.Tag.Get("query") != "":
@@ -123,7 +123,7 @@ func (p *inputPlan) walk(t reflect.Type, at []int, ignoreUnknown bool) {
 		case f.Anonymous && !f.IsExported():
 			panic("httpapi: " + f.Name + " must be exported, or the document lacks its fields")
 		case f.Anonymous:
-			p.walk(f.Type, index, ignoreUnknown)
+			p.walk(f.Type, index, rules)
 		default:
 			panic("httpapi: " + t.String() + "." + f.Name + " is neither path, query, header nor Body")
 		}

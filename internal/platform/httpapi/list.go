@@ -43,6 +43,7 @@ func RegisterEncoded[I, T any, M Appender](g *Group, op Operation, handle func(c
 // registerList documents members as D and writes each with member.
 func registerList[I, D, T any](g *Group, op Operation, handle func(context.Context, *I) (*List[T], error), member func(*bytes.Buffer, T) error) {
 	op = op.checked()
+	handle = bounded(g, handle)
 	document[I, listed[D]](g, op)
 	read := newInputReader[I](g, op)
 	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {
@@ -79,6 +80,7 @@ func NewObject[D, B any](page market.Page, rows iter.Seq2[D, error], show func(D
 // RegisterObject declares an operation that answers an object keyed by id.
 func RegisterObject[I, T any](g *Group, op Operation, handle func(context.Context, *I) (*Object[T], error)) {
 	op = op.checked()
+	handle = bounded(g, handle)
 	document[I, keyed[T]](g, op)
 	read := newInputReader[I](g, op)
 	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {

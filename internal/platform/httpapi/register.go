@@ -78,6 +78,7 @@ func Register[I any, O any, P interface {
 	answer
 }](g *Group, op Operation, handle func(context.Context, *I) (P, error)) {
 	op = op.checked()
+	handle = bounded(g, handle)
 	document[I, O](g, op)
 	read := newInputReader[I](g, op)
 	g.mount(op, func(w http.ResponseWriter, r *http.Request) error {
@@ -98,7 +99,7 @@ func Register[I any, O any, P interface {
 }
 
 func (op Operation) checked() Operation {
-	if op.Access.Open == 0 || op.Access.Protected == 0 {
+	if op.Access.Open == 0 || op.Access.Protected == 0 || op.Access.Open > Within || op.Access.Protected > Within {
 		panic("httpapi: " + op.ID + " does not say who may call it")
 	}
 	if op.ID == "" || op.Method == "" || op.Path == "" || op.Summary == "" || op.Description == "" {
@@ -117,19 +118,29 @@ func (op Operation) checked() Operation {
 // contract: token, id in the path, content type and shape of the body. What is
 // left (existence, right, values, precondition, conflict) is the service's.
 func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *http.Request) (*I, context.Context, error) {
-	plan := planInput(reflect.TypeFor[I](), g.system.IgnoreUnknown)
-	who := op.Access.Open
-	if g.api.options.Mode == Protected {
-		who = op.Access.Protected
-	}
+	plan := planInput(reflect.TypeFor[I](), bodyRules{ignoreUnknown: g.system.IgnoreUnknown, protected: g.api.options.Mode == Protected})
 	return func(w http.ResponseWriter, r *http.Request) (*I, context.Context, error) {
 		ctx := r.Context()
-		id, err := g.api.identify(ctx, r, who)
+		id, err := g.api.identify(ctx, r, op.Access)
+		if err == nil {
+			id, err = g.api.limit(id, op, g.system.Name)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
-		if id.SignedIn() {
+		if err := g.api.options.Limits.caller(w, r, id); err != nil {
+			return nil, nil, err
+		}
+		if id != (market.Identity{}) {
 			ctx = market.WithIdentity(ctx, id)
+		}
+		if (id.Staff || id.Inside) && op.Method != http.MethodGet {
+			ctx = market.WithAction(ctx, &market.Action{
+				User: id.User, Operation: op.ID, Call: op.Method + " " + r.URL.EscapedPath(), From: g.api.options.From(r),
+			})
+		}
+		if op.OnBehalf && id.SignedIn() {
+			ctx = context.WithValue(ctx, tokenKey{}, r.Header.Get("Authorization"))
 		}
 		in := new(I)
 		v := reflect.ValueOf(in).Elem()
@@ -153,6 +164,9 @@ func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *ht
 		}
 		for _, h := range plan.header {
 			v.FieldByIndex(h.index).SetString(r.Header.Get(h.name))
+		}
+		if err := g.api.options.Limits.attempt(w, r, op.Attempt, subjectOf(in)); err != nil {
+			return nil, nil, err
 		}
 		return in, ctx, nil
 	}
@@ -178,8 +192,11 @@ func (g *Group) readBody(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return nil, market.Faults{{Location: "header.Idempotency-Key", Message: "Idempotency-Key must be 1 to 255 characters"}}.Err("invalid_header")
 	}
 	caller := "anyone"
-	if id.SignedIn() {
+	switch {
+	case id.SignedIn():
 		caller = "user:" + itoa(int64(id.User))
+	case id.Inside:
+		caller = "inside"
 	}
 	operation := op.ID
 	if strings.Contains(op.Path, "{") { // a room of one property is not a repeat of another's
@@ -202,6 +219,12 @@ func reason(err error) string {
 	return text
 }
 
+// Fail answers a request that no operation does with an error, as an operation
+// would.
+func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	a.fail(w, r, aliasAt(w, r), err)
+}
+
 // fail writes an error as a problem. What is not a refusal is a fault of ours:
 // it is logged whole, and the caller learns only that it happened.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, alias string, err error) {
@@ -216,12 +239,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, alias string, err err
 	case errors.As(err, &refusal):
 		status = asStatus(refusal)
 		if refusal.Cause != nil {
-			a.options.Log.WarnContext(r.Context(), "refused", "request_id", RequestID(w), "path", r.URL.Path, "detail", refusal.Detail, "cause", reason(refusal.Cause))
+			a.options.Log.WarnContext(r.Context(), "refused", "request_id", RequestID(w), "path", LoggedPath(r.URL.Path), "detail", refusal.Detail, "cause", reason(refusal.Cause))
 		}
 	case r.Context().Err() != nil: // the caller has gone: nobody reads this
 		status = &statusError{status: http.StatusServiceUnavailable, detail: "the request was cancelled", header: http.Header{"Retry-After": {"1"}}}
 	default:
-		a.options.Log.ErrorContext(r.Context(), "request failed", "request_id", RequestID(w), "method", r.Method, "path", r.URL.Path, "error", err)
+		a.options.Log.ErrorContext(r.Context(), "request failed", "request_id", RequestID(w), "method", r.Method, "path", LoggedPath(r.URL.Path), "error", err)
 		status = &statusError{status: http.StatusInternalServerError, code: "internal", detail: "something went wrong on our side; request " + RequestID(w) + " is in the log"}
 	}
 	writeProblem(w, r, alias, status)

@@ -11,6 +11,8 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+
+	"emporium/internal/platform/httpapi"
 )
 
 // Options says what the pages tell.
@@ -39,11 +41,6 @@ type Example struct {
 	Path  string // "/coupons"
 }
 
-// contentPolicy lets the pages use this server and nothing else. Styles are
-// inline because the reference page writes its own.
-const contentPolicy = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
-	"font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
 //go:embed pages/*.html
 var pages embed.FS
 
@@ -67,11 +64,11 @@ func Mount(handle func(pattern string, h http.Handler), o Options) error {
 		Settings string
 	}{o, files.prefix(), string(settings)}
 
-	home, err := page("home.html", view)
+	home, err := page("home.html", view, httpapi.PagePolicy{})
 	if err != nil {
 		return err
 	}
-	docs, err := page("docs.html", view)
+	docs, err := page("docs.html", view, httpapi.PagePolicy{InlineStyles: true}) // the reference writes its own
 	if err != nil {
 		return err
 	}
@@ -101,19 +98,15 @@ func setDefaults(o *Options) {
 
 // page renders a template once; what it shows does not change while the
 // program runs.
-func page(name string, view any) (http.Handler, error) {
+func page(name string, view any, policy httpapi.PagePolicy) (http.Handler, error) {
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, name, view); err != nil {
 		return nil, fmt.Errorf("render %s: %w", name, err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
+		httpapi.PageHeaders(h, policy)
 		h.Set("Content-Length", strconv.Itoa(b.Len()))
-		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("Cache-Control", "no-cache")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(b.Bytes())
 	}), nil
 }

@@ -112,7 +112,7 @@ func TestPages(t *testing.T) {
 		if res.StatusCode != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, without %q", path, res.StatusCode, want)
 		}
-		if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'self'; script-src 'self';") {
+		if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'; script-src 'self';") || strings.Contains(policy, "unsafe-inline") != (path != "/") {
 			t.Errorf("%s: policy %q", path, policy)
 		}
 		for _, inline := range []string{`<script>`, ` onclick=`, `<style`, `style="`, `http://`, `https://`} {

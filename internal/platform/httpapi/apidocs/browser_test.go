@@ -275,3 +275,26 @@ func TestWrongPassword(t *testing.T) {
 	b.await(fits)
 	b.picture("docs-wrong-password")
 }
+
+// The policy holds in a browser: a script that gets into a page does not run, and
+// styles only where the page needs its own.
+func TestPolicyHolds(t *testing.T) {
+	b, ok := openBrowser(t)
+	if !ok {
+		return
+	}
+	s := openShop(t)
+	for _, path := range []string{"/", "/docs"} {
+		b.do(chromedp.Navigate(s.URL + path))
+		b.await(`document.readyState === "complete"`)
+		b.do(chromedp.Evaluate[chromedp.Void](`
+			window.ran = "";
+			document.addEventListener("securitypolicyviolation", e => { window.stopped = (window.stopped || "") + " " + e.effectiveDirective; });
+			const script = document.createElement("script"); script.textContent = "window.ran += 'script'"; document.body.append(script);
+			const div = document.createElement("div"); div.innerHTML = "<img src=x onerror=\"window.ran += 'handler'\">"; document.body.append(div);
+			const frame = document.createElement("iframe"); frame.src = "https://elsewhere.example/"; document.body.append(frame);
+		`))
+		b.await(`["script-src-elem", "script-src-attr", "frame-src"].every(d => (window.stopped || "").includes(d))`)
+		b.await(`window.ran === ""`)
+	}
+}

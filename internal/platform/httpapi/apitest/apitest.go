@@ -159,7 +159,7 @@ func Run(t *testing.T, newAPI func(t *testing.T) *API, golden string, cases []Ca
 }
 
 // quiet are headers that say nothing about the answer.
-var quiet = []string{"Content-Length", "X-Request-Id"}
+var quiet = []string{"Content-Length", "X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy"}
 
 func write(b *strings.Builder, c Case, w *httptest.ResponseRecorder) {
 	fmt.Fprintf(b, "## %s\n", c.Name)
