@@ -233,7 +233,7 @@ func (c ItemChange) apply(i Item, bids []Bid) (Item, error) {
 // NewBid is a bid to be, as its caller wrote it.
 type NewBid struct {
 	Item  string
-	User  string
+	User  string // may be empty in protected mode, where one bids as oneself
 	Value string // a JSON number
 }
 

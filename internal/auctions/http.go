@@ -16,6 +16,7 @@ func Routes(g *httpapi.Group, s *Service) {
 	userRoutes(g, h)
 	itemRoutes(g, h)
 	bidRoutes(g, h)
+	personalRoutes(g, s)
 }
 
 type handlers struct{ service *Service }

@@ -65,14 +65,14 @@ type newBid struct {
 }
 
 type newBidFields struct {
-	Item  string         `json:"item" example:"item1"`
-	Value httpapi.Number `json:"value" doc:"More than 0, below 1000000000000, with up to two decimals."`
-	User  string         `json:"user" example:"user1"`
+	Item  string             `json:"item" example:"item1"`
+	Value httpapi.Number     `json:"value" doc:"More than 0, below 1000000000000, with up to two decimals."`
+	User  market.Opt[string] `json:"user" required:"false" required-in:"open" example:"user1" doc:"Who bids. In protected mode one's own bidder, made with the first bid, and may be left out; in open mode required."`
 }
 
 func (h handlers) placeBid(ctx context.Context, in *struct{ Body newBid }) (*httpapi.Created[bidBody], error) {
 	given := in.Body.Bid
-	b, err := h.service.PlaceBid(ctx, NewBid{Item: given.Item, User: given.User, Value: string(given.Value)})
+	b, err := h.service.PlaceBid(ctx, NewBid{Item: given.Item, User: given.User.Value, Value: string(given.Value)})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -443,4 +444,73 @@ func TestGone(t *testing.T) {
 	if bids := all(t, s.Bids(t.Context(), market.Page{})); len(bids) != 0 {
 		t.Errorf("%d bids; want none", len(bids))
 	}
+}
+
+// TestFirstBids has one account place its first bids at once, in protected mode:
+// one bidder is made for it, whose all of them are.
+func TestFirstBids(t *testing.T) {
+	s := newService(t)
+	item, err := s.AddItem(t.Context(), auctions.NewItem{Name: "Violin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(user market.UserID) context.Context {
+		return market.WithIdentity(t.Context(), market.Identity{User: user, Protected: true})
+	}
+	const callers = 32
+	bids := make(chan auctions.Bid, callers)
+	var bidding sync.WaitGroup
+	for n := range callers {
+		bidding.Go(func() {
+			b, err := s.PlaceBid(as(market.UserID(7+n%2)), auctions.NewBid{Item: item.ID.String(), Value: strconv.Itoa(n + 1)})
+			if err != nil {
+				t.Error(err)
+			}
+			bids <- b
+		})
+	}
+	bidding.Wait()
+	close(bids)
+	whose := map[auctions.UserID]int{}
+	for b := range bids {
+		whose[b.User]++
+	}
+	if len(whose) != 2 {
+		t.Fatalf("the bids of two accounts have the bidders %v", whose)
+	}
+	for id, n := range whose {
+		u, err := s.User(t.Context(), id)
+		if err != nil || n != callers/2 || u.Name != "Bidder "+strings.TrimPrefix(id.String(), "user") {
+			t.Errorf("%v has %d bids, %v", u, n, err)
+		}
+		own := market.UserID(7)
+		if u.Account == own {
+			own = 8
+		}
+		// Another's bidder is refused before anything else is looked at, whether or
+		// not one has a bidder.
+		for _, by := range []market.UserID{own, 99} {
+			_, err = s.PlaceBid(as(by), auctions.NewBid{Item: "item99", User: id.String(), Value: "x"})
+			if market.KindOf(err) != market.Denied {
+				t.Errorf("account %d bids as %s: %v", by, id, err)
+			}
+		}
+		if _, err = s.PlaceBid(as(u.Account), auctions.NewBid{Item: item.ID.String(), User: id.String(), Value: "1000"}); err != nil {
+			t.Errorf("with one's own bidder: %v", err)
+		}
+	}
+	if n := len(users(t, s)); n != 2 {
+		t.Errorf("%d bidders, want 2: what was refused left none", n)
+	}
+	if _, err := s.PlaceBid(as(99), auctions.NewBid{Item: "item99", Value: "1"}); market.KindOf(err) != market.Invalid {
+		t.Errorf("a first bid on nothing: %v", err)
+	}
+	if n := len(users(t, s)); n != 2 {
+		t.Errorf("%d bidders, want 2: a bid that was refused left one", n)
+	}
+}
+
+func users(t *testing.T, s *auctions.Service) []auctions.User {
+	t.Helper()
+	return all(t, s.Users(t.Context(), market.Page{}))
 }

@@ -3,26 +3,30 @@ package auctions
 import (
 	"context"
 
-	"emporium/internal/market"
 	"emporium/internal/platform/database"
 )
 
 const bidColumns = `id, item_id, bidder_id, value_cents, seq, placed_at, version`
 
 type bidStatements struct {
-	get, list, ofItem, next, insert, update, del, choose, hold, win *database.Stmt
+	get, hold, list, ofItem, next, insert, count, update, del, choose *database.Stmt
 }
 
 func prepareBids(db *database.DB) bidStatements {
 	return bidStatements{
 		get:    db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		hold:   db.PrepareForUpdate(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
 		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
 		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
 		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
-		hold: db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1
-			RETURNING last_seq, COALESCE((SELECT value_cents FROM bids WHERE id = winning_bid_id), 0)`),
-		win:    db.Prepare(`UPDATE items SET winning_bid_id = $1 WHERE id = $2`),
-		insert: db.Prepare(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at) VALUES ($1, $2, $3, $4, $5) RETURNING id, version`),
+		insert: db.PrepareForUpdate(`INSERT INTO bids (item_id, bidder_id, value_cents, seq, placed_at)
+			SELECT id, $2, $3, last_seq + 1, $4 FROM items WHERE id = $1
+			RETURNING id, seq, version`),
+		count: db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1, winning_bid_id =
+				CASE WHEN $2 > COALESCE((SELECT value_cents FROM bids WHERE id = items.winning_bid_id), 0)
+				THEN (SELECT id FROM bids WHERE item_id = $1 AND value_cents = $2 AND seq = items.last_seq + 1)
+				ELSE winning_bid_id END
+			WHERE id = $1`),
 		update: db.Prepare(`UPDATE bids SET bidder_id = $1, value_cents = $2, seq = $3, placed_at = $4, version = version + 1
 			WHERE id = $5 AND version = $6 RETURNING version`),
 		del: db.Prepare(`DELETE FROM bids WHERE id = $1 AND version = $2`),
@@ -42,9 +46,9 @@ func (s *store) selectBid(ctx context.Context, id BidID) (Bid, error) {
 	return b, orRefuse(err, func() error { return noBid(id.String()) })
 }
 
-// selectBidForUpdate reads a bid within a change.
+// selectBidForUpdate reads a bid and holds it until the change ends.
 func (s *store) selectBidForUpdate(tx *database.Tx, id BidID) (Bid, error) {
-	b, err := scanBid(tx.QueryRow(s.bids.get, id))
+	b, err := scanBid(tx.QueryRow(s.bids.hold, id))
 	return b, orRefuse(err, func() error { return noBid(id.String()) })
 }
 
@@ -66,23 +70,23 @@ func (s *store) nextSeq(tx *database.Tx, id ItemID) (seq int64, err error) {
 	return seq, err
 }
 
-// holdItem is nextSeq that also gives the winning value, 0 for none.
-func (s *store) holdItem(tx *database.Tx, id ItemID) (seq int64, highest market.Money, err error) {
-	err = tx.QueryRow(s.bids.hold, id).Scan(&seq, &highest)
-	return seq, highest, err
+// insertBid holds the bid's item and records the bid at the next place in the
+// item's order. Its id, place and version are there after the change. ErrNoRows
+// means that there is no such item, and an error that is
+// [database.IsForeignKey] that there is no such user.
+func (s *store) insertBid(tx *database.Tx, b *Bid) error {
+	return tx.QueryRowLater(s.bids.insert, b.Item, b.User, b.Value, b.Placed).Scan(&b.ID, &b.Seq, &b.Version)
 }
 
-// nameWinner makes a new bid its item's winner.
-func (s *store) nameWinner(tx *database.Tx, b Bid) error {
-	_, err := tx.Exec(s.bids.win, b.ID, b.Item)
-	return err
+// countBid tells the item of a bid that was just inserted: the bid has the next
+// place, and it wins when it is above the winner. Of equal ones the earlier stays.
+func (s *store) countBid(tx *database.Tx, b *Bid) error {
+	return tx.Send(s.bids.count, b.Item, b.Value)
 }
 
-// insertBid gives the bid with its id. An error that is [database.IsForeignKey]
-// means that its user does not exist: its item is held.
-func (s *store) insertBid(tx *database.Tx, b Bid) (Bid, error) {
-	err := tx.QueryRow(s.bids.insert, b.Item, b.User, b.Value, b.Seq, b.Placed).Scan(&b.ID, &b.Version)
-	return b, err
+func (s *store) knowsItem(tx *database.Tx, id ItemID) (bool, error) {
+	_, err := scanItemAlone(tx.QueryRow(s.items.alone, id))
+	return err == nil, orRefuse(err, func() error { return nil })
 }
 
 func (s *store) updateBid(tx *database.Tx, b Bid) (Bid, error) {
@@ -98,6 +102,5 @@ func (s *store) deleteBid(tx *database.Tx, b Bid) error {
 // chooseWinner names the first of an item's bids in the order that [Bid.Beats]
 // gives them.
 func (s *store) chooseWinner(tx *database.Tx, id ItemID) error {
-	_, err := tx.Exec(s.bids.choose, id)
-	return err
+	return tx.Send(s.bids.choose, id)
 }

@@ -22,13 +22,14 @@ const itemColumns = `i.id, i.name, i.winning_bid_id, i.version,
 const manyBids = 20_000
 
 type itemStatements struct {
-	get, alone, whole, list, insert, update, delBids, del *database.Stmt
+	get, alone, hold, whole, list, insert, update, delBids, del *database.Stmt
 }
 
 func prepareItems(db *database.DB) itemStatements {
 	return itemStatements{
 		get:   db.Prepare(`SELECT ` + itemColumns + ` FROM items i WHERE i.id = $1`),
 		alone: db.Prepare(`SELECT id, name, winning_bid_id, version FROM items WHERE id = $1`),
+		hold:  db.PrepareForUpdate(`SELECT id, name, winning_bid_id, version FROM items WHERE id = $1`),
 		whole: db.Prepare(`SELECT i.id, i.name, i.winning_bid_id, i.version, b.id, b.bidder_id, b.value_cents
 			FROM items i LEFT JOIN bids b ON b.item_id = i.id WHERE i.id = $1 ORDER BY b.id`),
 		list:    db.Prepare(`SELECT ` + itemColumns + ` FROM items i WHERE i.id > $1 ORDER BY i.id LIMIT $2`),
@@ -71,8 +72,12 @@ func (s *store) selectItem(ctx context.Context, id ItemID) (Item, error) {
 	return i, orRefuse(err, func() error { return noItem(id.String()) })
 }
 
-// selectItemForUpdate reads an item within a change.
+// selectItemForUpdate holds an item until the change ends, and then reads it:
+// what is read while waiting for the item would lack the bid that was waited for.
 func (s *store) selectItemForUpdate(tx *database.Tx, id ItemID) (Item, error) {
+	if i, err := s.selectItemAloneForUpdate(tx, id); err != nil {
+		return i, err
+	}
 	i, err := scanItem(tx.QueryRow(s.items.get, id))
 	return i, orRefuse(err, func() error { return noItem(id.String()) })
 }
@@ -83,7 +88,7 @@ func (s *store) selectItemAlone(ctx context.Context, id ItemID) (Item, error) {
 }
 
 func (s *store) selectItemAloneForUpdate(tx *database.Tx, id ItemID) (Item, error) {
-	i, err := scanItemAlone(tx.QueryRow(s.items.alone, id))
+	i, err := scanItemAlone(tx.QueryRow(s.items.hold, id))
 	return i, orRefuse(err, func() error { return noItem(id.String()) })
 }
 

@@ -50,9 +50,14 @@ func (s *Service) AddCoupon(ctx context.Context, d Draft) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return database.Once(ctx, s.db, func(tx *database.Tx) (int64, error) {
-		return s.store.insertCoupon(tx, c, shown)
+	id, err := database.Once(ctx, s.db, func(tx *database.Tx) (*int64, error) {
+		id := new(int64)
+		return id, s.store.insertCoupon(tx, c, shown, id)
 	})
+	if err != nil {
+		return 0, err
+	}
+	return *id, nil
 }
 
 // AddCoupons adds all of the drafts in one transaction, or, when one is
@@ -69,9 +74,9 @@ func (s *Service) AddCoupons(ctx context.Context, drafts []Draft) ([]int64, erro
 		}
 	}
 	ids := make([]int64, len(drafts))
-	err := s.db.Update(ctx, func(tx *database.Tx) (err error) {
+	err := s.db.Update(ctx, func(tx *database.Tx) error {
 		for i, c := range coupons {
-			if ids[i], err = s.store.insertCoupon(tx, c, shown[i]); err != nil {
+			if err := s.store.insertCoupon(tx, c, shown[i], &ids[i]); err != nil {
 				return err
 			}
 		}

@@ -15,14 +15,14 @@ const shownColumns = `id, version, shown`
 
 // store is the service's SQL.
 type store struct {
-	db                             *database.DB
-	get, show, insert, update, del *database.Stmt
+	db                              *database.DB
+	hold, show, insert, update, del *database.Stmt
 }
 
 func newStore(db *database.DB) (*store, error) {
 	s := &store{
 		db:   db,
-		get:  db.Prepare(`SELECT ` + columns + ` FROM coupons WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT ` + columns + ` FROM coupons WHERE id = $1`),
 		show: db.Prepare(`SELECT ` + shownColumns + ` FROM coupons WHERE id = $1`),
 		insert: db.Prepare(`INSERT INTO coupons (category, couponcode, description, merchant, title,
 				has_store, lat, long, city, phone, state, street, zip, expire_at, published_at, valid, shown)
@@ -65,9 +65,9 @@ func (s *store) selectShown(ctx context.Context, id int64) (Shown, error) {
 	return found(c, err, id)
 }
 
-// selectCouponForUpdate reads a coupon within a change.
+// selectCouponForUpdate reads a coupon and holds it until the change ends.
 func (s *store) selectCouponForUpdate(tx *database.Tx, id int64) (Coupon, error) {
-	c, err := scanCoupon(tx.QueryRow(s.get, id))
+	c, err := scanCoupon(tx.QueryRow(s.hold, id))
 	return found(c, err, id)
 }
 
@@ -82,9 +82,9 @@ func (s *store) selectCoupons(ctx context.Context, of Filter, after int64, limit
 	return database.All(rows, err, scanShown)
 }
 
-func (s *store) insertCoupon(tx *database.Tx, c Coupon, shown string) (id int64, err error) {
-	err = tx.QueryRow(s.insert, values(c, shown)...).Scan(&id)
-	return id, err
+// insertCoupon puts the id of a new coupon into id, where it is after the change.
+func (s *store) insertCoupon(tx *database.Tx, c Coupon, shown string, id *int64) error {
+	return tx.QueryRowLater(s.insert, values(c, shown)...).Scan(id)
 }
 
 func (s *store) updateCoupon(tx *database.Tx, c Coupon, shown string) (Coupon, error) {

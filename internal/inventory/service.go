@@ -45,9 +45,13 @@ func (s *Service) AddMovie(ctx context.Context, c Change) (Movie, error) {
 		return Movie{}, err
 	}
 	key := database.Fold(m.Title)
-	return database.Once(ctx, s.db, func(tx *database.Tx) (Movie, error) {
-		return s.store.insertMovie(tx, m, key)
+	added, err := database.Once(ctx, s.db, func(tx *database.Tx) (*Movie, error) {
+		return &m, s.store.insertMovie(tx, &m, key)
 	})
+	if err != nil {
+		return Movie{}, err
+	}
+	return *added, nil
 }
 
 // AddMovies puts movies into the catalogue in one transaction, all or none. Other
@@ -62,8 +66,8 @@ func (s *Service) AddMovies(ctx context.Context, changes []Change) error {
 		keys[i] = database.Fold(movies[i].Title)
 	}
 	return s.db.Update(ctx, func(tx *database.Tx) error {
-		for i, m := range movies {
-			if _, err := s.store.insertMovie(tx, m, keys[i]); err != nil {
+		for i := range movies {
+			if err := s.store.insertMovie(tx, &movies[i], keys[i]); err != nil {
 				return err
 			}
 		}

@@ -12,15 +12,16 @@ const columns = `id, title, description, version`
 
 // store is the service's SQL.
 type store struct {
-	db                              *database.DB
-	get, insert, update, del, clear *database.Stmt
+	db                                    *database.DB
+	get, hold, insert, update, del, clear *database.Stmt
 }
 
 func newStore(db *database.DB) (*store, error) {
 	s := &store{
 		db:     db,
 		get:    db.Prepare(`SELECT ` + columns + ` FROM movies WHERE id = $1`),
-		insert: db.Prepare(`INSERT INTO movies (title, description, title_key) VALUES ($1, $2, $3) RETURNING ` + columns),
+		hold:   db.PrepareForUpdate(`SELECT ` + columns + ` FROM movies WHERE id = $1`),
+		insert: db.Prepare(`INSERT INTO movies (title, description, title_key) VALUES ($1, $2, $3) RETURNING id, version`),
 		update: db.Prepare(`UPDATE movies SET title = $1, description = $2, title_key = $3, version = version + 1 WHERE id = $4 AND version = $5 RETURNING ` + columns),
 		del:    db.Prepare(`DELETE FROM movies WHERE id = $1 AND version = $2`),
 		clear:  db.Prepare(`DELETE FROM movies`),
@@ -46,9 +47,9 @@ func (s *store) selectMovie(ctx context.Context, id int64) (Movie, error) {
 	return found(m, err, id)
 }
 
-// selectMovieForUpdate reads a movie within a change.
+// selectMovieForUpdate reads a movie and holds it until the change ends.
 func (s *store) selectMovieForUpdate(tx *database.Tx, id int64) (Movie, error) {
-	m, err := scanMovie(tx.QueryRow(s.get, id))
+	m, err := scanMovie(tx.QueryRow(s.hold, id))
 	return found(m, err, id)
 }
 
@@ -63,8 +64,9 @@ func (s *store) selectMovies(ctx context.Context, titleKey string, after int64, 
 	return database.All(rows, err, scanMovie)
 }
 
-func (s *store) insertMovie(tx *database.Tx, m Movie, titleKey string) (Movie, error) {
-	return scanMovie(tx.QueryRow(s.insert, m.Title, m.Description, titleKey))
+// insertMovie gives m its id and version, which are there after the change.
+func (s *store) insertMovie(tx *database.Tx, m *Movie, titleKey string) error {
+	return tx.QueryRowLater(s.insert, m.Title, m.Description, titleKey).Scan(&m.ID, &m.Version)
 }
 
 func (s *store) updateMovie(tx *database.Tx, m Movie, titleKey string) (Movie, error) {

@@ -44,6 +44,7 @@ func Routes(g *httpapi.Group, s *Service) {
 	}, h.remove)
 	roomRoutes(g, h)
 	typeRoutes(g, h)
+	personalRoutes(g, s)
 }
 
 type handlers struct{ service *Service }

@@ -86,7 +86,7 @@ func setText(faults *market.Faults, field string, to *string, given market.Opt[s
 
 // mine refuses a change of what belongs to somebody else.
 func (p Property) mine(by market.Identity) error {
-	if by.User != p.Owner {
+	if !by.MayChange(p.Owner) {
 		return market.Refuse(market.Denied, "not_owner", "the property %d belongs to somebody else", p.ID)
 	}
 	return nil

@@ -19,9 +19,13 @@ func (s *Service) Rooms(ctx context.Context, of ID, page market.Page) (iter.Seq2
 	if _, err := s.store.selectProperty(ctx, of); err != nil {
 		return nil, err
 	}
+	return s.roomsOf(ctx, of, page), nil
+}
+
+func (s *Service) roomsOf(ctx context.Context, of ID, page market.Page) iter.Seq2[Room, error] {
 	return market.Chunks(page, func(r Room) int64 { return int64(r.ID) }, func(after int64, limit int) ([]Room, error) {
 		return s.store.selectRooms(ctx, of, after, limit)
-	}), nil
+	})
 }
 
 // AddRoom puts a room into a property, for its owner. Name and description must

@@ -12,23 +12,25 @@ const columns = `id, name, description, city, type_id, user_id, version`
 
 // store is the service's SQL.
 type store struct {
-	db                                 *database.DB
-	get, insert, update, del, delOwner *database.Stmt
-	holdOwnerRow, markOwner            *database.Stmt
-	rooms                              roomStatements
-	types                              typeStatements
+	db                                       *database.DB
+	get, hold, insert, update, del, delOwner *database.Stmt
+	holdOwnerRow, markOwner, listOwner       *database.Stmt
+	rooms                                    roomStatements
+	types                                    typeStatements
 }
 
 func newStore(db *database.DB) (*store, error) {
 	s := &store{
-		db:  db,
-		get: db.Prepare(`SELECT ` + columns + ` FROM properties WHERE id = $1`),
+		db:   db,
+		get:  db.Prepare(`SELECT ` + columns + ` FROM properties WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT ` + columns + ` FROM properties WHERE id = $1`),
 		insert: db.Prepare(`INSERT INTO properties (name, description, city, city_key, type_id, user_id)
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + columns),
 		update: db.Prepare(`UPDATE properties SET name = $1, description = $2, city = $3, city_key = $4, type_id = $5, version = version + 1
 			WHERE id = $6 AND version = $7 RETURNING ` + columns),
-		del:      db.Prepare(`DELETE FROM properties WHERE id = $1 AND version = $2`),
-		delOwner: db.Prepare(`DELETE FROM properties WHERE user_id = $1`),
+		del:       db.Prepare(`DELETE FROM properties WHERE id = $1 AND version = $2`),
+		listOwner: db.Prepare(`SELECT ` + columns + ` FROM properties WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3`),
+		delOwner:  db.Prepare(`DELETE FROM properties WHERE user_id = $1`),
 		holdOwnerRow: db.Prepare(`INSERT INTO owners (user_id) VALUES ($1)
 			ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id RETURNING deleted_at IS NOT NULL`),
 		markOwner: db.Prepare(`INSERT INTO owners (user_id, deleted_at) VALUES ($1, $2)
@@ -61,9 +63,9 @@ func (s *store) selectProperty(ctx context.Context, id ID) (Property, error) {
 	return found(p, err, id)
 }
 
-// selectPropertyForUpdate reads a property within a change.
+// selectPropertyForUpdate reads a property and holds it until the change ends.
 func (s *store) selectPropertyForUpdate(tx *database.Tx, id ID) (Property, error) {
-	p, err := scanProperty(tx.QueryRow(s.get, id))
+	p, err := scanProperty(tx.QueryRow(s.hold, id))
 	return found(p, err, id)
 }
 
@@ -76,6 +78,12 @@ func (s *store) selectProperties(ctx context.Context, cityKey string, after int6
 	}
 	f.And("id > ?", after)
 	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM properties`+f.Where()+` ORDER BY id LIMIT `+f.Arg(limit), f.Args()...)
+	return database.All(rows, err, scanProperty)
+}
+
+// selectPropertiesOf reads the properties of an owner after an id.
+func (s *store) selectPropertiesOf(ctx context.Context, owner market.UserID, after int64, limit int) ([]Property, error) {
+	rows, err := s.listOwner.Query(ctx, owner, after, limit)
 	return database.All(rows, err, scanProperty)
 }
 

@@ -10,11 +10,12 @@ import (
 
 const roomColumns = `id, property_id, name, description, characteristics, version`
 
-type roomStatements struct{ get, list, insert, update, del *database.Stmt }
+type roomStatements struct{ get, hold, list, insert, update, del *database.Stmt }
 
 func prepareRooms(db *database.DB) roomStatements {
 	return roomStatements{
 		get:  db.Prepare(`SELECT ` + roomColumns + ` FROM rooms WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT ` + roomColumns + ` FROM rooms WHERE id = $1`),
 		list: db.Prepare(`SELECT ` + roomColumns + ` FROM rooms WHERE property_id = $1 AND id > $2 ORDER BY id LIMIT $3`),
 		insert: db.Prepare(`INSERT INTO rooms (property_id, name, description, characteristics)
 			VALUES ($1, $2, $3, $4) RETURNING ` + roomColumns),
@@ -46,9 +47,9 @@ func (s *store) selectRoom(ctx context.Context, id RoomID) (Room, error) {
 	return foundRoom(r, err, id)
 }
 
-// selectRoomForUpdate reads a room within a change.
+// selectRoomForUpdate reads a room and holds it until the change ends.
 func (s *store) selectRoomForUpdate(tx *database.Tx, id RoomID) (Room, error) {
-	r, err := scanRoom(tx.QueryRow(s.rooms.get, id))
+	r, err := scanRoom(tx.QueryRow(s.rooms.hold, id))
 	return foundRoom(r, err, id)
 }
 

@@ -10,11 +10,12 @@ import (
 
 const typeColumns = `id, name, description, version`
 
-type typeStatements struct{ get, list, choose, next, insert, update, del *database.Stmt }
+type typeStatements struct{ get, hold, list, choose, next, insert, update, del *database.Stmt }
 
 func prepareTypes(db *database.DB) typeStatements {
 	return typeStatements{
 		get:    db.Prepare(`SELECT ` + typeColumns + ` FROM property_types WHERE id = $1`),
+		hold:   db.PrepareForUpdate(`SELECT ` + typeColumns + ` FROM property_types WHERE id = $1`),
 		list:   db.Prepare(`SELECT ` + typeColumns + ` FROM property_types WHERE id > $1 ORDER BY id LIMIT $2`),
 		choose: db.Prepare(`INSERT INTO used_type_ids (id) VALUES ($1) ON CONFLICT (id) DO NOTHING RETURNING id`),
 		next: db.Prepare(`INSERT INTO used_type_ids (id) SELECT COALESCE(MAX(id), 0) + 1 FROM used_type_ids WHERE true
@@ -44,9 +45,9 @@ func (s *store) selectType(ctx context.Context, id TypeID) (Type, error) {
 	return foundType(t, err, id)
 }
 
-// selectTypeForUpdate reads a type within a change.
+// selectTypeForUpdate reads a type and holds it until the change ends.
 func (s *store) selectTypeForUpdate(tx *database.Tx, id TypeID) (Type, error) {
-	t, err := scanType(tx.QueryRow(s.types.get, id))
+	t, err := scanType(tx.QueryRow(s.types.hold, id))
 	return foundType(t, err, id)
 }
 
