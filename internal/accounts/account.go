@@ -33,7 +33,10 @@ type Account struct {
 	LastName  string
 	BirthDate string // YYYY-MM-DD
 	Mail      string // as it was typed; unique whatever its case
+	Staff     bool
 	Version   int64
+
+	generation int64 // of its tokens; older ones do not hold
 }
 
 // Newcomer is someone who signs up.
@@ -68,7 +71,7 @@ const (
 )
 
 // check gives every fault of a sign-up. Today is a day in UTC.
-func (n Newcomer) check(today string) error {
+func (n Newcomer) check(today string, onlyStrong bool) error {
 	var faults market.Faults
 	checkText(&faults, "firstName", n.FirstName)
 	checkText(&faults, "lastName", n.LastName)
@@ -76,7 +79,9 @@ func (n Newcomer) check(today string) error {
 	if checkText(&faults, "mail", n.Mail) && !isMail(n.Mail) {
 		faults.Add("body.mail", n.Mail, "mail must be an address like name@example.com")
 	}
-	checkText(&faults, "password", n.Password)
+	if checkText(&faults, "password", n.Password) && onlyStrong {
+		checkStrong(&faults, "password", n.Password, n.Mail)
+	}
 	return faults.Err("invalid_account")
 }
 

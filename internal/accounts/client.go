@@ -6,41 +6,48 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"emporium/internal/market"
-	"emporium/internal/platform/httpapi"
 )
 
 // ClientOptions say where the accounts are. URL and Now are required.
 type ClientOptions struct {
 	URL      string // "http://accounts:8080": what stands before /.well-known
 	Now      func() time.Time
-	Issuer   Name         // DefaultName when empty
-	Audience Name         // DefaultName when empty
-	HTTP     *http.Client // one that waits at most 5 seconds when nil
+	Issuer   Name                // DefaultName when empty
+	Audience Name                // DefaultName when empty
+	HTTP     *http.Client        // one that waits at most 5 seconds when nil
+	Prove    func(*http.Request) // puts on a request that this is a process of the deployment, see httpapi.Prove
 }
 
 // Client tells whose a token is where the accounts run elsewhere. It checks
-// signatures itself, with keys that it reads from there, so it needs the
-// accounts only for a key that it has not seen. It cannot know of accounts that
-// were deleted: their tokens hold until they expire.
+// signatures itself, with keys that it reads from there, and reads from there what
+// ended before its time. Whose an API key is it asks there. While the accounts
+// cannot be reached, what was known goes on.
 type Client struct {
 	url      string
 	http     *http.Client
 	now      func() time.Time
 	verifier *verifier
+	apiKeys  answers
+	prove    func(*http.Request)
 
-	turn chan struct{} // holds one; whoever has taken it may read and write what follows
-	keys map[string]ed25519.PublicKey
-	last time.Time // when keys were asked for, with what came of it
+	keys atomic.Pointer[keySet]
+
+	turn chan struct{} // holds one; whoever has taken it may ask for keys, and read and write what follows
+	last time.Time     // when keys were asked for, with what came of it
 	err  error
+}
+
+// keySet is what was read from the accounts.
+type keySet struct {
+	public map[string]ed25519.PublicKey
+	until  time.Time // when to look whether one was taken away
 }
 
 var _ market.Tokens = (*Client)(nil)
@@ -48,6 +55,13 @@ var _ market.Tokens = (*Client)(nil)
 // askAgain is how long an unknown key waits for the keys to be read again, so
 // that tokens made up by anybody do not become requests.
 const askAgain = 5 * time.Second
+
+func (k *keySet) has(id string) bool { return k != nil && k.public[id] != nil }
+
+// keysLife is how long keys are taken before they are read again: as long as one
+// holds here that the accounts no longer have. While they cannot be reached, the
+// keys hold on.
+const keysLife = 5 * time.Minute
 
 // NewClient checks the address and makes a client. It does not connect.
 func NewClient(o ClientOptions) (*Client, error) {
@@ -68,10 +82,12 @@ func NewClient(o ClientOptions) (*Client, error) {
 		o.HTTP = &http.Client{Timeout: 5 * time.Second}
 	}
 	c := &Client{
-		url: strings.TrimRight(o.URL, "/") + "/.well-known/jwks.json", http: o.HTTP, now: o.Now,
+		url: strings.TrimRight(o.URL, "/"), prove: o.Prove, http: o.HTTP, now: o.Now,
 		verifier: newVerifier(o.Issuer, o.Audience, o.Now), turn: make(chan struct{}, 1),
 	}
 	c.verifier.key = c.key
+	c.verifier.apiKey = c.identifyKey
+	c.verifier.revoked.fetch = c.fetchRevocations
 	return c, nil
 }
 
@@ -80,16 +96,29 @@ func (c *Client) Identify(ctx context.Context, token string) (market.Identity, e
 	return c.verifier.identify(ctx, token)
 }
 
-// key gives a key by its id. One caller asks for keys, the others wait for it.
+// key gives a key by its id. One caller asks for keys; those whose key is known
+// do not wait for it.
 func (c *Client) key(ctx context.Context, id string) (ed25519.PublicKey, error) {
-	select {
-	case c.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	known := c.keys.Load()
+	if known.has(id) {
+		if c.now().Before(known.until) {
+			return known.public[id], nil
+		}
+		select {
+		case c.turn <- struct{}{}:
+		default: // somebody else looks
+			return known.public[id], nil
+		}
+	} else {
+		select {
+		case c.turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	defer func() { <-c.turn }()
-	if key := c.keys[id]; key != nil {
-		return key, nil
+	if known = c.keys.Load(); known.has(id) && c.now().Before(known.until) {
+		return known.public[id], nil
 	}
 	if now := c.now(); c.last.IsZero() || now.Sub(c.last) >= askAgain {
 		keys, err := c.fetch(ctx)
@@ -97,12 +126,17 @@ func (c *Client) key(ctx context.Context, id string) (ed25519.PublicKey, error) 
 			return nil, ctx.Err() // says nothing of the accounts
 		}
 		c.last, c.err = now, err
-		if err == nil {
-			c.keys = keys
+		switch {
+		case err == nil:
+			known = &keySet{public: keys, until: now.Add(keysLife)}
+			c.keys.Store(known)
+		case known != nil:
+			known = &keySet{public: known.public, until: now.Add(askAgain)}
+			c.keys.Store(known)
 		}
 	}
-	if key := c.keys[id]; key != nil {
-		return key, nil
+	if known.has(id) {
+		return known.public[id], nil
 	}
 	if c.err != nil {
 		return nil, &market.Error{
@@ -113,25 +147,12 @@ func (c *Client) key(ctx context.Context, id string) (ed25519.PublicKey, error) 
 	return nil, errors.New("unknown key")
 }
 
-// maxKeys bounds the answer that holds the keys, in bytes.
-const maxKeys = 64 << 10
+// maxAnswer bounds an answer, in bytes.
+const maxAnswer = 1 << 20
 
 func (c *Client) fetch(ctx context.Context) (map[string]ed25519.PublicKey, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	httpapi.PassOn(ctx, request.Header)
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("read the keys of tokens: %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read the keys of tokens: %s answers %s", c.url, response.Status)
-	}
 	var body keysBody
-	if err := json.UnmarshalRead(io.LimitReader(response.Body, maxKeys), &body); err != nil {
+	if err := c.get(ctx, "/.well-known/jwks.json", "", &body); err != nil {
 		return nil, fmt.Errorf("read the keys of tokens: %w", err)
 	}
 	keys := map[string]ed25519.PublicKey{}

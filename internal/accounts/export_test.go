@@ -1,6 +1,10 @@
 package accounts
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"emporium/internal/platform/database"
+)
 
 // CountHashes counts every password hash that a service computes from now on.
 func CountHashes(s *Service) *atomic.Int64 {
@@ -36,3 +40,9 @@ func Seen(s *Service) int {
 	defer s.verifier.seen.mu.RUnlock()
 	return len(s.verifier.seen.tokens)
 }
+
+// Hashing says how many hashes are being computed.
+func Hashing(s *Service) int { return len(s.hasher.slots) }
+
+// Database is where a service keeps its rows.
+func Database(s *Service) *database.DB { return s.options.DB }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"emporium/internal/market"
+	"emporium/internal/platform/database"
 	"emporium/internal/platform/httpapi"
 )
 
@@ -26,14 +27,16 @@ func Routes(g *httpapi.Group, s *Service) {
 		Summary: "List the accounts", Description: "All accounts in id order.", Answer: []accountBody{example},
 	}, h.list)
 	httpapi.Register(g, httpapi.Operation{
-		ID: "create-account", Method: http.MethodPost, Path: "/api/user", Access: httpapi.SignUp, Status: http.StatusCreated, Once: true,
+		ID: "create-account", Method: http.MethodPost, Path: "/api/user", Access: httpapi.SignUp, Status: http.StatusCreated, Once: true, Attempt: httpapi.SigningUp,
 		Summary: "Sign up", Description: "Makes an account. A mail that has one, whatever its case, is a conflict.",
 		Example: newAccountBody{example.FirstName, example.LastName, example.BirthDate, example.Mail, examplePassword}, Answer: example,
 	}, h.create)
 	httpapi.Register(g, httpapi.Operation{
-		ID: "sign-in", Method: http.MethodPost, Path: "/api/user/auth", Access: httpapi.SignUp, Errors: []int{http.StatusUnauthorized},
-		Summary: "Sign in", Description: "Answers with a token for `Authorization: Bearer <token>`, good for 24 hours unless set otherwise.",
-		Example: signInBody{example.Mail, examplePassword}, Answer: tokenBody{"eyJhbGciOiJFZERTQSIsImtpZCI6Ij…"},
+		ID: "sign-in", Method: http.MethodPost, Path: "/api/user/auth", Access: httpapi.SignUp, Errors: []int{http.StatusUnauthorized}, Attempt: httpapi.SigningIn,
+		Summary: "Sign in",
+		Description: "Answers with a token for `Authorization: Bearer <token>`, good for 24 hours unless set otherwise. " +
+			"With `refresh=1` the token holds for minutes, and a refresh token comes with it that gets the next ones.",
+		Example: signInBody{example.Mail, examplePassword}, Answer: tokenBody{AccessToken: exampleToken},
 	}, h.signIn)
 	httpapi.Register(g, httpapi.Operation{
 		ID: "get-account", Method: http.MethodGet, Path: "/api/user/{id}", Access: httpapi.ReadAccounts,
@@ -54,6 +57,12 @@ func Routes(g *httpapi.Group, s *Service) {
 		Summary: "Show the keys", Description: "The public keys that tokens are signed with (RFC 7517), for whoever checks them.",
 		Answer: keysBody{[]keyBody{{"OKP", "Ed25519", "EdDSA", "sig", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}},
 	}, h.keys)
+	staffRoutes(g, h)
+	sessionRoutes(g, h)
+	passwordRoutes(g, h)
+	apiKeyRoutes(g, h)
+	signingKeyRoutes(g, h)
+	personalRoutes(g, s)
 }
 
 type handlers struct{ service *Service }
@@ -105,13 +114,33 @@ type signInBody struct {
 	Password string `json:"password" format:"password" writeOnly:"true" minLength:"1" maxLength:"255"`
 }
 
+// Subject is the mail that a password is tried for.
+func (in *signInInput) Subject() string { return database.Fold(in.Body.Mail) }
+
 type tokenBody struct {
-	AccessToken string `json:"access_token" doc:"A JWT (RFC 7519), signed with EdDSA."`
+	AccessToken  string `json:"access_token" doc:"A JWT (RFC 7519), signed with EdDSA."`
+	RefreshToken string `json:"refresh_token,omitzero" doc:"Only when it was asked for. Good for one renewal."`
+	ExpiresIn    int64  `json:"expires_in,omitzero" doc:"Likewise: how long the access token holds, in seconds."`
 }
 
-func (h handlers) signIn(ctx context.Context, in *struct{ Body signInBody }) (*httpapi.Plain[tokenBody], error) {
-	token, err := h.service.SignIn(ctx, Credentials{Mail: in.Body.Mail, Password: in.Body.Password})
-	return &httpapi.Plain[tokenBody]{Body: tokenBody{token}}, err
+const exampleToken = "eyJhbGciOiJFZERTQSIsImtpZCI6Ij…"
+
+type signInInput struct {
+	Refresh httpapi.Flag `query:"refresh" doc:"1 asks for a short token with a refresh token."`
+	Body    signInBody
+}
+
+func (h handlers) signIn(ctx context.Context, in *signInInput) (*httpapi.Plain[tokenBody], error) {
+	c := Credentials{Mail: in.Body.Mail, Password: in.Body.Password}
+	if in.Refresh {
+		return showTokens(h.service.StartSession(ctx, c))
+	}
+	token, err := h.service.SignIn(ctx, c)
+	return &httpapi.Plain[tokenBody]{Body: tokenBody{AccessToken: token}}, err
+}
+
+func showTokens(t Tokens, err error) (*httpapi.Plain[tokenBody], error) {
+	return &httpapi.Plain[tokenBody]{Body: tokenBody{t.Access, t.Refresh, seconds(t.Life)}}, err
 }
 
 // UserID is the id in a path.
@@ -176,12 +205,16 @@ type keyBody struct {
 	Public    string `json:"x" doc:"The key, in base64url without padding."`
 }
 
-func (h handlers) keys(context.Context, *struct{}) (*httpapi.Plain[keysBody], error) {
+func (h handlers) keys(ctx context.Context, _ *struct{}) (*httpapi.Plain[keysBody], error) {
+	keys, err := h.service.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	body := keysBody{Keys: []keyBody{}}
-	for _, key := range h.service.keys.ordered {
+	for i := range keys.keys {
 		body.Keys = append(body.Keys, keyBody{
 			Type: "OKP", Curve: "Ed25519", Algorithm: "EdDSA", Use: "sig",
-			ID: keyID(key), Public: base64.RawURLEncoding.EncodeToString(key),
+			ID: keys.keys[i].id, Public: base64.RawURLEncoding.EncodeToString(keys.keys[i].public),
 		})
 	}
 	return &httpapi.Plain[keysBody]{Body: body}, nil

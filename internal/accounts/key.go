@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
@@ -8,34 +9,33 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
+	"time"
 )
 
-// ParseKey reads an Ed25519 private key from PEM (PKCS #8, RFC 5958), as
-// `openssl genpkey -algorithm ed25519` writes it.
-func ParseKey(text []byte) (ed25519.PrivateKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != "PRIVATE KEY" {
+// ParseKeys reads Ed25519 private keys from PEM (PKCS #8, RFC 5958), as
+// `openssl genpkey -algorithm ed25519` writes them, one after the other. The
+// first one signs; tokens of the others are taken.
+func ParseKeys(text []byte) ([]ed25519.PrivateKey, error) {
+	var keys []ed25519.PrivateKey
+	for len(bytes.TrimSpace(text)) > 0 {
+		block, rest := pem.Decode(text)
+		if block == nil || block.Type != "PRIVATE KEY" {
+			return nil, errors.New("the signing key is not a PEM 'PRIVATE KEY'")
+		}
+		parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("read the signing key: %w", err)
+		}
+		key, ok := parsed.(ed25519.PrivateKey)
+		if !ok {
+			return nil, fmt.Errorf("the signing key is a %T, not an Ed25519 one", parsed)
+		}
+		keys, text = append(keys, key), rest
+	}
+	if len(keys) == 0 {
 		return nil, errors.New("the signing key is not a PEM 'PRIVATE KEY'")
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
-	}
-	key, ok := parsed.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("the signing key is a %T, not an Ed25519 one", parsed)
-	}
-	return key, nil
-}
-
-// newSeed makes the secret of a new key.
-func newSeed(random io.Reader) ([]byte, error) {
-	seed := make([]byte, ed25519.SeedSize)
-	if _, err := io.ReadFull(random, seed); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
-	}
-	return seed, nil
+	return keys, nil
 }
 
 // keyID names a public key by its thumbprint (RFC 7638, RFC 8037), so that every
@@ -45,22 +45,74 @@ func keyID(key ed25519.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// keyring is the key that signs and all that are taken.
-type keyring struct {
-	signs   ed25519.PrivateKey
-	id      string
-	ordered []ed25519.PublicKey // newest first
-	public  map[string]ed25519.PublicKey
+// signingKey signs tokens, or did, or will.
+type signingKey struct {
+	generation int64 // counts from 1; 0 for a key of the settings
+	private    ed25519.PrivateKey
+	public     ed25519.PublicKey
+	id         string
+	made       time.Time
+	signs      time.Time // from when on
+	tokenLife  time.Duration
+	until      time.Time // when the last token that it signed is over; zero while nothing follows it
 }
 
-// newKeyring takes keys, the newest first.
-func newKeyring(keys ...ed25519.PrivateKey) keyring {
-	k := keyring{signs: keys[0], public: map[string]ed25519.PublicKey{}}
-	for _, key := range keys {
-		public := key.Public().(ed25519.PublicKey)
-		k.ordered = append(k.ordered, public)
-		k.public[keyID(public)] = public
+func newSigningKey(private ed25519.PrivateKey) signingKey {
+	public := private.Public().(ed25519.PublicKey)
+	return signingKey{private: private, public: public, id: keyID(public)}
+}
+
+// clockMargin is how far the clocks of processes may be apart.
+const clockMargin = time.Minute
+
+// keyring is every key there is, the newest first.
+type keyring struct {
+	keys  []signingKey
+	taken map[string]ed25519.PublicKey // that tokens may be signed with
+	read  time.Time
+}
+
+// newKeyring takes keys, the newest first, as they are at a time. Each is taken
+// until the last token is over that it may have signed before the next began to.
+func newKeyring(keys []signingKey, now time.Time) *keyring {
+	k := &keyring{taken: map[string]ed25519.PublicKey{}, read: now}
+	for i := range keys {
+		if i > 0 && keys[i].generation > 0 {
+			keys[i].until = keys[i-1].signs.Add(keys[i].tokenLife + clockMargin)
+		}
+		if !keys[i].until.IsZero() && !now.Before(keys[i].until) {
+			continue
+		}
+		k.keys = append(k.keys, keys[i])
+		k.taken[keys[i].id] = keys[i].public
 	}
-	k.id = keyID(k.ordered[0])
 	return k
+}
+
+// signer is the newest key whose time has come.
+func (k *keyring) signer(now time.Time) *signingKey {
+	for i := range k.keys {
+		if !now.Before(k.keys[i].signs) {
+			return &k.keys[i]
+		}
+	}
+	return &k.keys[len(k.keys)-1]
+}
+
+// longest is the longest life of any token that may be about.
+func (k *keyring) longest() (life time.Duration) {
+	for i := range k.keys {
+		life = max(life, k.keys[i].tokenLife)
+	}
+	return life
+}
+
+// lacks says whether a key is gone that was there before.
+func (k *keyring) lacks(before *keyring) bool {
+	for id := range before.taken {
+		if k.taken[id] == nil {
+			return true
+		}
+	}
+	return false
 }

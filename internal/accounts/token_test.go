@@ -85,7 +85,7 @@ func TestForgedTokens(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
 	_, other, _ := ed25519.GenerateKey(nil)
 	c := newClock()
-	service := newService(t, func(o *accounts.Options) { o.Now, o.Key = c.Now, key })
+	service := newService(t, func(o *accounts.Options) { o.Now, o.Keys = c.Now, []ed25519.PrivateKey{key} })
 	a := signUp(t, service, "a@example.com")
 	good := signIn(t, service, "a@example.com")
 	parsed, _, err := jwt.NewParser().ParseUnverified(good, jwt.MapClaims{})
@@ -239,13 +239,14 @@ func TestParseKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := accounts.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil || !got.Equal(key) {
-		t.Errorf("ParseKey gives %v", err)
+	one := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	got, err := accounts.ParseKeys(append(one, one...))
+	if err != nil || len(got) != 2 || !got[0].Equal(key) {
+		t.Errorf("ParseKeys gives %v", err)
 	}
-	for _, text := range []string{"", "key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))} {
-		if _, err := accounts.ParseKey([]byte(text)); err == nil {
-			t.Errorf("ParseKey takes %q", text)
+	for _, text := range []string{"", "key", string(one) + "key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))} {
+		if _, err := accounts.ParseKeys([]byte(text)); err == nil {
+			t.Errorf("ParseKeys takes %q", text)
 		}
 	}
 }
@@ -267,10 +268,12 @@ func TestDefaultCost(t *testing.T) {
 // serveAccounts answers over HTTP, and counts what it is asked.
 func serveAccounts(t testing.TB, s *accounts.Service) (url string, asked *atomic.Int64, down *atomic.Bool) {
 	t.Helper()
-	api := apitest.New(t, func(api *httpapi.API) { accounts.Routes(api.System(accounts.System()), s) })
+	api := apitest.NewWith(t, httpapi.Options{Tokens: s}, func(api *httpapi.API) { accounts.Routes(api.System(accounts.System()), s) })
 	asked, down = new(atomic.Int64), new(atomic.Bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+		if r.URL.Path != "/api/user/revocations" {
+			asked.Add(1)
+		}
 		if down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -296,12 +299,12 @@ func TestClient(t *testing.T) {
 	}
 
 	down.Store(true)
-	for range 3 { // asked once: a second look waits
+	for range 3 { // what ended is not known, so no key is asked for
 		if _, err := client.Identify(t.Context(), token); market.KindOf(err) != market.Unavailable {
 			t.Errorf("without accounts: %v", err)
 		}
 	}
-	if n := asked.Load(); n != 1 {
+	if n := asked.Load(); n != 0 {
 		t.Errorf("%d requests while the accounts were down", n)
 	}
 	down.Store(false)
@@ -319,20 +322,23 @@ func TestClient(t *testing.T) {
 	for range 3 {
 		holdsNot(t, client, strange, "signed by somebody else")
 	}
-	if n := asked.Load(); n != 2 {
-		t.Errorf("%d requests, want one more", n)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("%d requests, want one", n)
 	}
 	c.Advance(5 * time.Second)
 	holdsNot(t, client, strange, "signed by somebody else")
 	holds(t, client, token, a.ID)
-	if n := asked.Load(); n != 3 {
+	if n := asked.Load(); n != 2 {
 		t.Errorf("%d requests, want one for the unknown key", n)
 	}
 	down.Store(true)
 	c.Advance(time.Hour)
-	holds(t, client, token, a.ID)
+	for range 3 { // an old key is looked after, and holds while the accounts are down
+		holds(t, client, token, a.ID)
+		holds(t, client, signIn(t, service, "a@example.com"), a.ID)
+	}
 	if n := asked.Load(); n != 3 {
-		t.Errorf("%d requests, want none for a known key", n)
+		t.Errorf("%d requests, want one for a known key that is old", n)
 	}
 	c.Advance(24 * time.Hour)
 	holdsNot(t, client, token, "expired")
@@ -341,6 +347,36 @@ func TestClient(t *testing.T) {
 			t.Errorf("the address %q is taken", bad)
 		}
 	}
+}
+
+// TestClientForgetsKeys takes a key away from the accounts: what it signed ends
+// with the next look at what ended.
+func TestClientForgetsKeys(t *testing.T) {
+	c := newClock()
+	one, two := newService(t, func(o *accounts.Options) { o.Now = c.Now }), newService(t, func(o *accounts.Options) { o.Now = c.Now; o.Random = nil })
+	a := signUp(t, one, "a@example.com")
+	signUp(t, two, "a@example.com")
+	var now atomic.Pointer[apitest.API]
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { now.Load().ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	serve := func(s *accounts.Service) {
+		now.Store(apitest.New(t, func(api *httpapi.API) { accounts.Routes(api.System(accounts.System()), s) }))
+	}
+	client, err := accounts.NewClient(accounts.ClientOptions{URL: server.URL, Now: c.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(one)
+	seen := signIn(t, one, "a@example.com")
+	holds(t, client, seen, a.ID)
+	serve(two)
+	c.Advance(time.Second)
+	holds(t, client, signIn(t, one, "a@example.com"), a.ID)
+	c.Advance(3 * time.Second)
+	holdsNot(t, client, seen, "its key is gone")
+	holdsNot(t, client, signIn(t, one, "a@example.com"), "its key is gone")
+	c.Advance(5 * time.Second)
+	holds(t, client, signIn(t, two, "a@example.com"), a.ID)
 }
 
 // BenchmarkIdentify measures a token that was seen before: the cost of every

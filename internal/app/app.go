@@ -26,8 +26,11 @@ import (
 	"emporium/internal/inventory"
 	"emporium/internal/market"
 	"emporium/internal/platform/cache"
+	"emporium/internal/platform/database"
 	"emporium/internal/platform/httpapi"
 	"emporium/internal/platform/httpapi/apidocs"
+	"emporium/internal/platform/httpapi/edge"
+	"emporium/internal/platform/httpapi/stafflog"
 	"emporium/internal/platform/queue"
 	"emporium/internal/popular"
 	"emporium/internal/property"
@@ -37,6 +40,8 @@ import (
 // App is the chosen services, open and ready to answer.
 type App struct {
 	config *Config
+	mode   httpapi.Mode
+	chosen bool // somebody chose the mode
 	log    *slog.Logger
 	now    func() time.Time
 	secret []byte
@@ -46,6 +51,14 @@ type App struct {
 	stop   context.CancelFunc
 
 	draining atomic.Bool // told to stop: not ready any more
+
+	databases map[string]*database.DB // of the services that run here
+
+	edge        *edge.Edge
+	limits      *httpapi.Limits
+	origins     edge.Origins
+	connections *edge.Connections
+	certificate *edge.Certificate // nil: no TLS
 
 	upstreams map[string]*gateway.Upstream // the ways to services that run elsewhere
 
@@ -76,7 +89,8 @@ type part struct {
 
 // Open opens the named services, or all of them when none is named.
 func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ *App, err error) {
-	a := &App{config: c, log: log, now: time.Now, here: map[string]bool{}, upstreams: map[string]*gateway.Upstream{}}
+	a := &App{config: c, log: log, now: time.Now, here: map[string]bool{}, databases: map[string]*database.DB{}, upstreams: map[string]*gateway.Upstream{}}
+	a.mode, a.chosen = c.mode()
 	if err := a.choose(names); err != nil {
 		return nil, err
 	}
@@ -93,6 +107,9 @@ func Open(ctx context.Context, c *Config, log *slog.Logger, names ...string) (_ 
 	}()
 	var work context.Context
 	work, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := a.openEdge(work); err != nil {
+		return nil, err
+	}
 	if !a.here["accounts"] {
 		if err := a.askForTokens(work); err != nil {
 			return nil, err
@@ -151,29 +168,49 @@ func (a *App) declare(api *httpapi.API) {
 	for _, s := range services {
 		s.routes(api, a)
 	}
+	for _, s := range services {
+		if s.keepsData() {
+			log := httpapi.System{Name: s.name, Tag: "Staff", Description: "Who is staff, and what they changed."}
+			stafflog.Routes(api.System(a.system(log)), s.name, a.databases[s.name])
+		}
+	}
 	intake := billing.System()
 	intake.Absent = !a.here[gatewayName]
 	billing.IntakeRoutes(api.System(intake), a.intake)
+	personal := gateway.PersonalSystem()
+	personal.Absent = !a.here[gatewayName]
+	gateway.PersonalRoutes(api.System(personal), a.personalData())
 }
 
 // mount builds the handler of everything that runs here.
 func (a *App) mount() error {
-	mode, chosen := a.config.mode()
-	api := httpapi.New(httpapi.Options{Mode: mode, Tokens: a.tokens, Log: a.log, Title: "Emporium", Version: Version})
+	api := httpapi.New(httpapi.Options{
+		Mode: a.mode, Tokens: a.tokens, Log: a.log, Secret: a.secret, Now: a.now,
+		From:   a.from,
+		Limits: a.limits, AtOnce: a.config.Limit.Work, Title: "Emporium", Version: Version,
+	})
 	a.declare(api)
 	api.MountDocument()
 	if err := a.mountPages(api); err != nil {
 		return err
 	}
+	if a.accounts != nil {
+		accounts.Pages(a.accounts, accounts.PageOptions{Handle: api.Handle, From: a.from, Fail: api.Fail})
+	}
+	if err := a.mountSignIn(api); err != nil {
+		return err
+	}
 	a.mountHealth(api)
 	api.Handle("/", http.HandlerFunc(httpapi.NotFound))
 	if a.here[gatewayName] {
-		a.mountElsewhere(api, chosen)
+		a.mountElsewhere(api, a.chosen || a.mode == httpapi.Protected)
 	}
 	var handler http.Handler = api
-	if mode == httpapi.Open && !chosen {
+	if a.mode == httpapi.Open && !a.chosen {
 		handler = gateway.GuardOpen(handler)
 	}
+	handler = gateway.SameMode(handler, a.mode, a.log)
+	handler = a.around(handler)
 	front := httpapi.FrontOptions{Now: a.now, Log: a.log, Alias: api.Alias}
 	if a.config.LogRequest {
 		front.Requests = a.log
@@ -227,13 +264,15 @@ func (a *App) Close() error {
 	return errors.Join(faults...)
 }
 
+const secretFile = "secret.key"
+
 // readSecret gives the key of stored hashes: the setting, or the file that the
 // first start made.
 func (a *App) readSecret() ([]byte, error) {
 	if a.config.Secret != "" {
 		return []byte(a.config.Secret), nil
 	}
-	path := a.config.file("secret.key")
+	path := a.config.file(secretFile)
 	key, err := os.ReadFile(path)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -244,7 +283,7 @@ func (a *App) readSecret() ([]byte, error) {
 	}
 	key = []byte(hex.EncodeToString(raw))
 	// Two processes may start at once: the first file wins, and is read back.
-	temp, err := os.CreateTemp(a.config.Data, "secret.key.*")
+	temp, err := os.CreateTemp(a.config.Data, secretFile+".*")
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,11 @@ type commands struct {
 	Services servicesCommand `cmd:"" help:"List the services, with what each needs."`
 	Import   importCommand   `cmd:"" help:"Read movies, coupons, products, users or purchases from a JSON file."`
 	Export   exportCommand   `cmd:"" help:"Write movies, coupons, products, users or purchases as a JSON file."`
+	Copy     copyCommand     `cmd:"" help:"Copy the rows of the data folder to PostgreSQL."`
 	Queue    queueCommand    `cmd:"" help:"Look at what waits in the message queue, and put dead letters back or drop them."`
+	Staff    staffCommand    `cmd:"" help:"Say who is staff: who may change what belongs to the shop in protected mode."`
+	Keys     keysCommand     `cmd:"" help:"Look at the keys that sign tokens, and change them without signing anybody out."`
+	Password passwordCommand `cmd:"" name:"password-reset" help:"Make a token by which somebody gets a new password."`
 	Openapi  openapiCommand  `cmd:"" help:"Print the OpenAPI document."`
 	Config   configCommand   `cmd:"" help:"Look at the settings."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
@@ -42,8 +46,12 @@ Examples:
   emporium serve gateway inventory          these two; another process may run the rest
   emporium import movies films.json         into the running server, or into ./data
   emporium export coupons coupons.json      and out again
+  emporium copy --database-url URL          from the data folder to PostgreSQL
   emporium queue status                     what waits, how long, and what was given up
   emporium queue requeue --all              give dead letters another try
+  emporium staff add ada@example.org        who may change everything in protected mode
+  emporium keys rotate                      sign with a new key; nobody is signed out
+  emporium password-reset ada@example.org   for somebody who forgot a password
   emporium config check                     every fault of the settings at once
 
 Settings are flags, environment variables (EMPORIUM_...) or lines of a file .env.`

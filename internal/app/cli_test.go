@@ -76,12 +76,26 @@ func TestConfigCheckTakesWhatIsRight(t *testing.T) {
 	}
 }
 
-// Beyond loopback the protected mode is the default, and not there yet.
-func TestListeningElsewhereTakesAChoice(t *testing.T) {
-	t.Chdir(t.TempDir())
-	status, _, errs := command(t, "", "serve", "--listen=0.0.0.0:0", "--data="+t.TempDir())
-	if status == 0 || !strings.Contains(errs, "--access=open") {
-		t.Errorf("%d %s", status, errs)
+// The mode follows from where the program listens, unless somebody chooses.
+func TestMode(t *testing.T) {
+	for _, c := range []struct {
+		access, mode string
+		listen       []string
+	}{
+		{"auto", "open", []string{"127.0.0.1:0"}},
+		{"auto", "open", []string{"localhost:0", "[::1]:0", "127.9.9.9:0"}},
+		{"auto", "protected", []string{"0.0.0.0:0"}},
+		{"auto", "protected", []string{":0"}},
+		{"auto", "protected", []string{"[::]:0"}},
+		{"auto", "protected", []string{"192.0.2.1:0"}},
+		{"auto", "protected", []string{"localhost.example.org:0"}},
+		{"auto", "protected", []string{"127.0.0.1:0", "192.0.2.1:0"}},
+		{"protected", "protected", []string{"127.0.0.1:0"}},
+		{"open", "open", []string{"0.0.0.0:0"}},
+	} {
+		if mode := app.ModeOf(&app.Config{Access: c.access, Listen: c.listen}); mode != c.mode {
+			t.Errorf("--access=%s on %v is %s, want %s", c.access, c.listen, mode, c.mode)
+		}
 	}
 }
 

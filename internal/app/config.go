@@ -7,10 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"emporium/internal/accounts"
 	"emporium/internal/platform/cache"
 	"emporium/internal/platform/httpapi"
 )
@@ -20,37 +18,39 @@ import (
 // of their own, named by EMPORIUM_…_FILE. docs/configuration.md is made from
 // it.
 type Config struct {
-	Listen     []string   `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
-	Data       string     `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
-	Access     string     `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected."`
-	Drain      Millis     `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
-	Stop       Millis     `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
-	LogLevel   string     `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
-	LogFormat  string     `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
-	LogRequest bool       `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
-	Secret     Secret     `env:"EMPORIUM_SECRET" help:"Keys what is stored of the bodies of repeatable requests; at least 32 characters. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
-	Token      TokenFlags `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
-	Hashes     int        `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes the number of processors." placeholder:"N"`
-	Popular    PopFlags   `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
-	Queue      QueueFlags `embed:"" prefix:"queue-" envprefix:"EMPORIUM_QUEUE_"`
-	CacheBytes int        `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
-	CacheURL   Secret     `name:"cache-url" env:"EMPORIUM_CACHE_URL" help:"The Redis (6 or newer) through which processes share the cache: redis://user:password@host:6379/0, or rediss for TLS. Without it, each process has its own. While it is away everything is slower and nothing fails." placeholder:"URL"`
-	CacheName  string     `name:"cache-prefix" default:"emporium:" env:"EMPORIUM_CACHE_PREFIX" help:"Begins every key in Redis, so that several deployments can share a server." placeholder:"TEXT"`
-	URLs       URLFlags   `embed:"" envprefix:"EMPORIUM_"`
+	Listen     []string      `default:"127.0.0.1:8080" env:"EMPORIUM_LISTEN" placeholder:"HOST:PORT" help:"Where to listen; may be given more than once. Port 0 takes a free one."`
+	Data       string        `default:"./data" env:"EMPORIUM_DATA" placeholder:"FOLDER" help:"Where the data is kept. The folder is made when it is not there."`
+	Access     string        `enum:"auto,open,protected" default:"auto" env:"EMPORIUM_ACCESS" help:"Who may do what: open, protected, or auto: open while every address to listen on is loopback, else protected. All processes of a deployment need the same."`
+	Drain      Millis        `default:"300ms" env:"EMPORIUM_DRAIN" help:"How long to go on listening after the signal to stop, while /readyz already says no."`
+	Stop       Millis        `default:"20s" env:"EMPORIUM_STOP" help:"How long requests under way may take to finish before they are broken off."`
+	LogLevel   string        `enum:"debug,info,warn,error" default:"info" env:"EMPORIUM_LOG_LEVEL" help:"The least important lines to log: debug, info, warn or error."`
+	LogFormat  string        `enum:"text,json" default:"text" env:"EMPORIUM_LOG_FORMAT" help:"How log lines look: text or json."`
+	LogRequest bool          `name:"log-requests" default:"true" negatable:"" env:"EMPORIUM_LOG_REQUESTS" help:"Log a line for each request."`
+	Secret     Secret        `env:"EMPORIUM_SECRET" help:"What the processes of a deployment know each other by, and what keys what is stored of repeatable requests; at least 32 characters, the same for all processes. Made at the first start and kept in the data folder when not given." placeholder:"TEXT"`
+	Databases  DatabaseFlags `embed:"" envprefix:"EMPORIUM_"`
+	Token      TokenFlags    `embed:"" prefix:"token-" envprefix:"EMPORIUM_TOKEN_"`
+	Passwords  PasswordFlags `embed:"" prefix:"password-" envprefix:"EMPORIUM_PASSWORD_"`
+	Hashes     int           `default:"0" env:"EMPORIUM_HASHES" help:"How many passwords may be hashed at the same time; 0 takes half of the processors, and at least one." placeholder:"N"`
+	Popular    PopFlags      `embed:"" prefix:"popular-" envprefix:"EMPORIUM_POPULAR_"`
+	Queue      QueueFlags    `embed:"" prefix:"queue-" envprefix:"EMPORIUM_QUEUE_"`
+	CacheBytes int           `default:"67108864" env:"EMPORIUM_CACHE_BYTES" help:"How much memory the cache may take, in bytes." placeholder:"N"`
+	CacheURL   Secret        `name:"cache-url" env:"EMPORIUM_CACHE_URL" help:"The Redis (6 or newer) through which processes share the cache: redis://user:password@host:6379/0, or rediss for TLS. Without it, each process has its own. While it is away everything is slower and nothing fails." placeholder:"URL"`
+	CacheName  string        `name:"cache-prefix" default:"emporium:" env:"EMPORIUM_CACHE_PREFIX" help:"Begins every key in Redis, so that several deployments can share a server." placeholder:"TEXT"`
+	URLs       URLFlags      `embed:"" envprefix:"EMPORIUM_"`
+	TLS        TLSFlags      `embed:"" prefix:"tls-" envprefix:"EMPORIUM_TLS_"`
+	Limit      LimitFlags    `embed:"" prefix:"limit-" envprefix:"EMPORIUM_LIMIT_"`
+	CORS       CORSFlags     `embed:"" prefix:"cors-" envprefix:"EMPORIUM_CORS_"`
+	PublicURL  string        `name:"public-url" env:"EMPORIUM_PUBLIC_URL" help:"The address by which people know this server, such as https://shop.example.org: where sign-in providers send them back to. Taken from each request when not given." placeholder:"URL"`
+	SignIn     SignInFlags   `embed:"" prefix:"sign-in-" envprefix:"EMPORIUM_SIGN_IN_"`
 
-	TrustedProxies TrustedProxies `env:"EMPORIUM_TRUSTED_PROXIES" help:"The proxies in front of this gateway, addresses or ranges such as 10.0.0.0/8 with commas between them: only their Forwarded and X-Forwarded-* headers are believed." placeholder:"CIDR,…"`
-}
-
-// TokenFlags are the settings of the tokens that accounts signs.
-type TokenFlags struct {
-	Life Millis `default:"24h" env:"LIFE" help:"How long a token holds after signing in."`
-	Key  Secret `env:"KEY" help:"The Ed25519 key that signs tokens (PEM, PKCS #8). Made at the first start and kept with the accounts when not given." placeholder:"PEM"`
+	TrustedProxies TrustedProxies `env:"EMPORIUM_TRUSTED_PROXIES" help:"The proxies in front of this gateway, addresses or ranges such as 10.0.0.0/8 with commas between them: only their Forwarded and X-Forwarded-* headers are believed. Where a service runs by itself, its gateways are such proxies." placeholder:"CIDR,…"`
 }
 
 // PopFlags are the settings of recent purchases.
 type PopFlags struct {
-	DataURL  string `name:"data-url" env:"DATA_URL" help:"The data API that recent purchases reads; without it, purchases in this process." placeholder:"URL"`
-	CacheTTL Millis `name:"cache-ttl" default:"1h" env:"CACHE_TTL" help:"How long answers of the data API are kept."`
+	DataURL   string `name:"data-url" env:"DATA_URL" help:"The data API that recent purchases reads; without it, purchases in this process." placeholder:"URL"`
+	DataToken Secret `name:"data-token" env:"DATA_TOKEN" help:"A token to send to that data API, when it wants one." placeholder:"TOKEN"`
+	CacheTTL  Millis `name:"cache-ttl" default:"1h" env:"CACHE_TTL" help:"How long answers of the data API are kept."`
 }
 
 // QueueFlags are the settings of the message queue.
@@ -100,14 +100,8 @@ func (c *Config) Validate() error {
 	if n := len(c.Secret); n > 0 && n < 32 {
 		faults = append(faults, fmt.Errorf("--secret (EMPORIUM_SECRET): has %d characters; it needs at least 32", n))
 	}
-	if c.Token.Key != "" {
-		if _, err := accounts.ParseKey([]byte(c.Token.Key)); err != nil {
-			faults = append(faults, fmt.Errorf("--token-key (EMPORIUM_TOKEN_KEY): %w", err))
-		}
-	}
-	if c.Token.Life == 0 {
-		faults = append(faults, errors.New("--token-life (EMPORIUM_TOKEN_LIFE): must be longer than 0"))
-	}
+	faults = append(faults, c.Token.faults()...)
+	faults = append(faults, c.Passwords.faults()...)
 	if c.Hashes < 0 || c.Hashes > 1024 {
 		faults = append(faults, fmt.Errorf("--hashes (EMPORIUM_HASHES): must be 0 to 1024; got %d", c.Hashes))
 	}
@@ -123,15 +117,15 @@ func (c *Config) Validate() error {
 			faults = append(faults, errors.New("--cache-prefix (EMPORIUM_CACHE_PREFIX): must not be empty"))
 		}
 	}
+	faults = append(faults, c.Databases.check()...)
+	faults = append(faults, c.edgeFaults()...)
+	faults = append(faults, c.signInFaults()...)
 	for _, u := range []struct{ flag, value string }{
 		{"--popular-data-url (EMPORIUM_POPULAR_DATA_URL)", c.Popular.DataURL},
 	} {
 		if u.value != "" && !isBase(u.value) {
 			faults = append(faults, fmt.Errorf("%s: %q is not a URL such as http://127.0.0.1:8081", u.flag, u.value))
 		}
-	}
-	if mode, _ := c.mode(); mode == httpapi.Protected {
-		faults = append(faults, errors.New("--access (EMPORIUM_ACCESS): the protected mode is not finished in this version. Listen on a loopback address only, or choose --access=open if nobody but you can reach "+strings.Join(c.Listen, " and ")))
 	}
 	return errors.Join(faults...)
 }

@@ -41,6 +41,9 @@ func makeDemo(ctx context.Context, c *Config, log *slog.Logger, say io.Writer) e
 	if _, err := os.Stat(c.file(demoFile)); err == nil {
 		return nil
 	}
+	if c.Databases.remote() {
+		return errDemoInFiles
+	}
 	if have, err := os.ReadDir(c.Data); err == nil && len(have) > 0 {
 		return fmt.Errorf("%s holds data that is not a demo's: choose another folder with --data, or leave out --demo", c.Data)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {

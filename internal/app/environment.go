@@ -5,13 +5,23 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/joho/godotenv"
 )
 
 // secretSettings are the variables that may be in a file of their own.
-var secretSettings = []string{"EMPORIUM_SECRET", "EMPORIUM_TOKEN_KEY", "EMPORIUM_QUEUE_URL", "EMPORIUM_CACHE_URL"}
+func secretSettings(t reflect.Type, envPrefix string) (names []string) {
+	for f := range t.Fields() {
+		if _, embedded := f.Tag.Lookup("embed"); embedded {
+			names = append(names, secretSettings(f.Type, envPrefix+f.Tag.Get("envprefix"))...)
+		} else if f.Type == reflect.TypeFor[Secret]() {
+			names = append(names, envPrefix+f.Tag.Get("env"))
+		}
+	}
+	return names
+}
 
 // loadEnvironment reads the file .env, which never overrides what the
 // environment says, and the files that secrets are in.
@@ -19,7 +29,7 @@ func loadEnvironment() error {
 	if err := godotenv.Load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read .env: %w", err)
 	}
-	for _, name := range secretSettings {
+	for _, name := range secretSettings(reflect.TypeFor[Config](), "") {
 		path := os.Getenv(name + "_FILE")
 		if path == "" {
 			continue

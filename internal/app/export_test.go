@@ -31,3 +31,9 @@ func ReadRows(file string, assigned ...string) (all []Row, err error) {
 		}
 	}
 }
+
+// ModeOf is who may do what with these settings.
+func ModeOf(c *Config) string {
+	mode, _ := c.mode()
+	return string(mode)
+}

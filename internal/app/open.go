@@ -32,9 +32,13 @@ func (a *App) openAccounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := accounts.Options{DB: db, Outbox: outbox, Now: a.now, AtOnce: a.config.Hashes, TokenLife: time.Duration(a.config.Token.Life)}
+	o := accounts.Options{
+		DB: db, Outbox: outbox, Now: a.now, Log: a.log, Secret: a.secret, AtOnce: a.config.Hashes,
+		TokenLife: time.Duration(a.config.Token.Life), ShortLife: time.Duration(a.config.Token.Short), SessionLife: time.Duration(a.config.Token.Session),
+		OnlyStrong: a.mode == httpapi.Protected, Peppers: a.config.Passwords.peppers(), SendReset: a.config.Passwords.send(a.log),
+	}
 	if a.config.Token.Key != "" {
-		if o.Key, err = accounts.ParseKey([]byte(a.config.Token.Key)); err != nil {
+		if o.Keys, err = accounts.ParseKeys([]byte(a.config.Token.Key)); err != nil {
 			return fmt.Errorf("--token-key (EMPORIUM_TOKEN_KEY): %w", err)
 		}
 	}
@@ -42,6 +46,7 @@ func (a *App) openAccounts(ctx context.Context) error {
 		return err
 	}
 	a.tokens = a.accounts
+	a.run(ctx, "messages of accounts", a.accounts.Work)
 	a.run(ctx, "accounts' events", events.NewRelay(events.RelayOptions{Service: "accounts", Outbox: outbox, Queue: q, Listeners: listeners, Log: a.log}).Run)
 	return nil
 }
@@ -50,10 +55,16 @@ func (a *App) openAccounts(ctx context.Context) error {
 // Without their address no token holds.
 func (a *App) askForTokens(ctx context.Context) error {
 	u := a.upstream(ctx, "accounts")
+	if u == nil && a.mode == httpapi.Protected {
+		return errors.New("in protected mode every process checks tokens, and needs accounts: run it here too, or say where it runs with --accounts-url (EMPORIUM_ACCOUNTS_URL)")
+	}
 	if u == nil {
 		return nil
 	}
-	client, err := accounts.NewClient(accounts.ClientOptions{URL: "http://accounts", Now: a.now, HTTP: u.Client(5 * time.Second)})
+	client, err := accounts.NewClient(accounts.ClientOptions{
+		URL: "http://accounts", Now: a.now, HTTP: u.Client(5 * time.Second),
+		Prove: func(r *http.Request) { r.Header.Set("Authorization", httpapi.Prove(a.secret, r, a.now())) },
+	})
 	if err != nil {
 		return fmt.Errorf("--accounts-url (EMPORIUM_ACCOUNTS_URL): %w", err)
 	}
@@ -109,11 +120,11 @@ func (a *App) openBilling(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.billing, err = billing.New(db, q); err != nil {
+	if a.billing, err = billing.New(billing.Options{DB: db, Queue: q, Protected: a.mode == httpapi.Protected}); err != nil {
 		return err
 	}
 	a.run(ctx, "billing", a.billing.Work)
-	return nil
+	return a.listenTo(ctx, "billing", db, q, a.billing.Listen)
 }
 
 func (a *App) openPurchases(ctx context.Context) error {
@@ -139,16 +150,22 @@ func (a *App) openPopular(ctx context.Context) error {
 		o.Life.Fresh = -1 // none, where 0 would be the default
 	}
 	o.Life.Unknown = min(o.Life.Unknown, o.Life.Fresh)
+	token := string(a.config.Popular.DataToken)
 	data := purchases.ClientOptions{
-		URL:     a.config.Popular.DataURL,
-		Headers: func(ctx context.Context, h http.Header) { httpapi.PassOn(ctx, h) },
+		URL: a.config.Popular.DataURL,
+		Headers: func(ctx context.Context, h http.Header) {
+			httpapi.PassOn(ctx, h)
+			if token != "" {
+				h.Set("Authorization", "Bearer "+token)
+			}
+		},
 	}
 	if data.URL == "" && a.purchases == nil {
 		u := a.upstream(ctx, "purchases")
 		if u == nil {
 			return errors.New("popular needs a data API: run purchases here too, or name one with --purchases-url (EMPORIUM_PURCHASES_URL) or --popular-data-url (EMPORIUM_POPULAR_DATA_URL)")
 		}
-		data.URL, data.Transport = "http://purchases", u.Client(0).Transport
+		data.URL, data.Transport = "http://purchases", proving{u.Client(0).Transport, a}
 	}
 	if data.URL == "" {
 		o.Purchases = a.purchases
@@ -164,17 +181,34 @@ func (a *App) openPopular(ctx context.Context) error {
 	return err
 }
 
+// proving asks another process of the deployment as one of its own, which in
+// protected mode may read what callers may not.
+type proving struct {
+	next http.RoundTripper
+	app  *App
+}
+
+// RoundTrip sends a request with the proof.
+func (p proving) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", httpapi.Prove(p.app.secret, r, p.app.now()))
+	return p.next.RoundTrip(r)
+}
+
 // openDatabase opens the database of a service, and closes it when the program
 // stops.
 func (a *App) openDatabase(ctx context.Context, name string, migrations fs.FS) (*database.DB, error) {
+	server, base := a.config.Databases.of(name)
 	db, err := database.Open(ctx, database.Options{
-		Path: a.config.file(name + ".db"), Name: name, Migrations: migrations,
+		Path: a.config.file(name + ".db"), URL: server, Database: base, Name: name, Migrations: migrations,
 		Secret: a.secret, Now: a.now, Log: a.log,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.databases[name] = db
 	a.parts = append(a.parts, part{name: name, ready: db.Ready, close: db.Close})
+	a.run(ctx, name+"'s old answers", db.Tidy)
 	return db, nil
 }
 

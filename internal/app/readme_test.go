@@ -105,13 +105,21 @@ func (s *shell) run(command, shown string) string {
 		}
 		return ""
 	}
+	return s.settled(shown, func() (string, bool) {
+		got, reads := s.curl(s.words(command))
+		return strings.ReplaceAll(got, strings.TrimPrefix(s.server.URL, "http://"), strings.TrimPrefix(pageAddress, "http://")), reads
+	})
+}
+
+// settled is what comes of a command; one that only reads is given again until it
+// is what the page shows.
+func (*shell) settled(shown string, do func() (got string, reads bool)) string {
 	wait := settles
 	if flag.Lookup("update").Value.String() == "true" {
 		wait = time.Second
 	}
 	for deadline := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
-		got, reads := s.curl(s.words(command))
-		got = strings.ReplaceAll(got, strings.TrimPrefix(s.server.URL, "http://"), strings.TrimPrefix(pageAddress, "http://"))
+		got, reads := do()
 		got = sameHeaders(strings.TrimSuffix(got, "\n"), shown)
 		if got == shown || !reads || time.Now().After(deadline) {
 			return got

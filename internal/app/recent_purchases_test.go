@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -27,6 +28,38 @@ type foreign struct {
 	asked map[string]int
 	wait  time.Duration
 	down  bool
+
+	every  int // of so many requests one fails; 0: none
+	since  int // the last that did
+	failed map[string]int
+}
+
+func (f *foreign) failEvery(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.every = n
+}
+
+// failures are how often each address was asked for and failed.
+func (f *foreign) failures() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.failed)
+}
+
+// fails notes a request, and says whether it is one that fails.
+func (f *foreign) fails(address string) (down bool, wait time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked[address]++
+	down = f.down
+	if f.since++; f.every > 0 && f.since >= f.every {
+		f.since, down = 0, true
+	}
+	if down {
+		f.failed[address]++
+	}
+	return down, f.wait
 }
 
 // buyersOf says how many purchases each product has; the user bought 1 to 3 last.
@@ -35,10 +68,7 @@ var buyersOf = map[int]int{1: 3, 2: 1250, 3: 3}
 const odd = "évry/%2F ?"
 
 func (f *foreign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	f.asked[r.URL.RequestURI()]++
-	wait, down := f.wait, f.down
-	f.mu.Unlock()
+	down, wait := f.fails(r.URL.RequestURI())
 	time.Sleep(wait)
 	if down {
 		http.Error(w, "down", http.StatusInternalServerError)
@@ -86,7 +116,7 @@ func (f *foreign) set(wait time.Duration, down bool) {
 // startForeign starts a foreign data API and gives its address.
 func startForeign(t *testing.T) (*foreign, string) {
 	t.Helper()
-	f := &foreign{asked: map[string]int{}}
+	f := &foreign{asked: map[string]int{}, failed: map[string]int{}}
 	mux := http.NewServeMux()
 	mux.Handle("GET /api/users/{last}", f)
 	mux.Handle("GET /api/products/{last}", f)

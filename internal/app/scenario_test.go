@@ -5,20 +5,51 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"emporium/internal/app/programtest"
+	"emporium/internal/platform/cache/cachetest"
+	"emporium/internal/platform/testenv"
 )
 
 // shapes are the ways in which the whole shop can run. Each gives the address of
-// its gateway.
+// its gateway, or none where the machine lacks what it needs.
 var shapes = map[string]func(t *testing.T) string{
 	"in one process": func(t *testing.T) string {
 		return programtest.Start(t, "--data="+t.TempDir()).URL
 	},
 	"one process per service": func(t *testing.T) string { return split(t, "--data="+t.TempDir())["gateway"].URL },
+	"in one process, on servers": func(t *testing.T) string {
+		settings, ok := onServers(t)
+		if !ok {
+			return ""
+		}
+		return programtest.Start(t, settings...).URL
+	},
+	"one process per service, on servers": func(t *testing.T) string {
+		settings, ok := onServers(t)
+		if !ok {
+			return ""
+		}
+		return split(t, settings...)["gateway"].URL
+	},
+}
+
+// onServers gives the settings that put data on PostgreSQL, messages on RabbitMQ
+// and the cache on Redis.
+func onServers(t *testing.T) (settings []string, ok bool) {
+	t.Helper()
+	postgres, hasPostgres := testenv.Require(t, "postgres")
+	redis, hasRedis := testenv.Require(t, "redis")
+	rabbitmq, hasRabbitMQ := testenv.VirtualHost(t)
+	if !hasPostgres || !hasRedis || !hasRabbitMQ {
+		return nil, false
+	}
+	settings, _ = onServer(t, postgres)
+	return append(settings, "--queue-url="+rabbitmq, "--cache-url="+redis, "--cache-prefix="+cachetest.Prefix(t, redis)), true
 }
 
 // split runs every service in a process of its own, and gives all by name.
@@ -36,7 +67,7 @@ func split(t *testing.T, settings ...string) map[string]*programtest.Program {
 		start(name, at("accounts"))
 		addresses = append(addresses, at(name))
 	}
-	start("popular", at("purchases"), "--popular-cache-ttl=100ms") // each process has a cache of its own
+	start("popular", at("purchases"), at("accounts"), "--popular-cache-ttl=100ms") // each process has a cache of its own
 	start("gateway", append(addresses, at("accounts"), at("popular"))...)
 	return all
 }
@@ -95,6 +126,9 @@ func TestScenario(t *testing.T) {
 	for name, start := range shapes {
 		t.Run(name, func(t *testing.T) {
 			v := visitor{base: start(t)}
+			if v.base == "" {
+				return
+			}
 			t.Run("coupons", v.coupons)
 			t.Run("auctions", v.auctions)
 			t.Run("movies", v.movies)
@@ -223,6 +257,12 @@ func (v visitor) property(t *testing.T) {
 	ben.ask(t, 403, "POST", "/api/property/1/rooms", `{"name":"Room","description":"d"}`)
 	ann.ask(t, 201, "POST", "/api/property/1/rooms", `{"name":"Room","description":"d","characteristics":{"surface_m2":12.5}}`)
 	bidder := field([]byte(ann.ask(t, 201, "POST", "/api/v1/users", `{"name":"Ann","account_id":1}`)), "user_id")
+	ann.ask(t, 201, "POST", "/api/v1/bids", `{"bid":{"item":"item1","value":"7.5","user":"`+bidder+`"}}`)
+	ann.ask(t, 200, "POST", "/api/billing", `{"user_id":"1","number_of_items":2,"total_amount":3}`)
+	ann.personalData(t, bidder)
+	ben.ask(t, 403, "GET", "/api/personal-data/1", "")
+	ben.ask(t, 404, "GET", "/api/personal-data/99", "")
+	v.ask(t, 401, "GET", "/api/personal-data/1", "")
 	ann.ask(t, 200, "DELETE", "/api/user/1", "")
 
 	// Its homes go, and its bids stay under a name that says nothing.
@@ -233,6 +273,25 @@ func (v visitor) property(t *testing.T) {
 			t.Fatal("the bidder keeps the name of a deleted account")
 		}
 	}
+}
+
+// One call tells everything about the first account, once its order is there.
+func (v visitor) personalData(t *testing.T, bidder string) {
+	t.Helper()
+	want := `[{"service":"accounts","kind":"account","data":{"userId":1,"firstName":"A","lastName":"B","birthDate":"1990-01-02","mail":"ann@example.org","staff":false}},` +
+		`{"service":"property","kind":"property","data":{"propertyId":1,"name":"Home","description":"d","city":"Paris","typeId":1,"userId":1}},` +
+		`{"service":"property","kind":"room","data":{"roomId":1,"name":"Room","description":"d","propertyId":1,"characteristics":{"surface_m2":12.5}}},` +
+		`{"service":"auctions","kind":"bidder","data":{"user_id":"` + bidder + `","name":"Ann"}},` +
+		`{"service":"auctions","kind":"bid","data":{"bid_id":"bid4","bid":{"item":"item1","value":7.5,"user":"` + bidder + `"},"placed_at":AT}},` +
+		`{"service":"billing","kind":"order","data":{"id":2,"user_id":"1","number_of_items":2,"total_amount":3}}]`
+	at := regexp.MustCompile(`"placed_at":"[^"]*Z"`)
+	var got string
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if got = at.ReplaceAllString(v.ask(t, 200, "GET", "/api/personal-data/1", ""), `"placed_at":AT`); got == want {
+			return
+		}
+	}
+	t.Errorf("GET /api/personal-data/1:\n%s\nwant\n%s", got, want)
 }
 
 // The documents and the pages say everything in every shape.

@@ -12,39 +12,34 @@ import (
 	"strings"
 	"time"
 
+	"emporium/internal/accounts"
 	"emporium/internal/platform/httpapi"
-)
-
-// Limits of the server on everything that comes from outside. Bodies have limits
-// of their own, by operation.
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = 60 * time.Second // a whole request; enough for 1 MiB on a poor line
-	writeTimeout  = 60 * time.Second // an answer; streams extend it as they go
-	idleTimeout   = 120 * time.Second
-	headerBytes   = 32 << 10
+	"emporium/internal/platform/httpapi/edge"
 )
 
 // serve answers requests until ctx ends, and then lets those under way finish.
 func serve(ctx context.Context, a *App, say func(addresses []string)) error {
-	if mode, _ := a.config.mode(); mode == httpapi.Open && !a.config.loopback() {
+	if a.mode == httpapi.Open && !a.config.loopback() {
 		a.log.WarnContext(ctx, "open mode: everyone who can reach these addresses may read and change nearly everything", "listen", a.config.Listen)
 	}
-	listeners, err := a.listen(ctx)
+	listeners, err := a.listen(ctx, a.config.Listen, "--listen")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: a, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	server, scheme, failed := a.newServer(a), "http://", make(chan error, len(listeners)+1)
+	if a.certificate != nil {
+		server.TLSConfig, scheme = a.certificate.Config(), "https://"
 	}
-	failed := make(chan error, len(listeners))
 	var addresses []string
 	for _, l := range listeners {
-		addresses = append(addresses, "http://"+l.Addr().String())
-		go func() { failed <- server.Serve(l) }()
+		addresses = append(addresses, scheme+l.Addr().String())
+		go func() { failed <- a.answerOn(server, l) }()
 	}
+	stopRedirect, err := a.redirect(ctx, listeners[0], failed)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	defer stopRedirect()
 	if forget, err := a.remember(addresses); err != nil {
 		a.log.WarnContext(ctx, "cannot note the address in the data folder", "error", err)
 	} else {
@@ -73,15 +68,54 @@ func (a *App) drain(server *http.Server) error {
 	return nil
 }
 
-func (a *App) listen(ctx context.Context) ([]net.Listener, error) {
+// newServer makes a server with limits on everything that comes from outside.
+// Bodies have limits of their own, by operation.
+func (a *App) newServer(handler http.Handler) *http.Server {
+	c := &a.config.Limit
+	return &http.Server{
+		Handler: handler, ConnState: a.connections.State, ConnContext: a.connections.Context,
+		ReadHeaderTimeout: time.Duration(c.HeaderTime), ReadTimeout: time.Duration(c.RequestTime),
+		WriteTimeout: time.Duration(c.AnswerTime), IdleTimeout: time.Duration(c.IdleTime), MaxHeaderBytes: c.HeaderBytes,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: c.Streams, WriteByteTimeout: time.Duration(c.AnswerTime)},
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// answerOn answers on one address.
+func (a *App) answerOn(server *http.Server, l net.Listener) error {
+	l = a.connections.Listen(l)
+	if a.certificate != nil {
+		return server.ServeTLS(l, "", "")
+	}
+	return server.Serve(l)
+}
+
+// redirect sends those who come without TLS to where it is spoken, until it is
+// stopped.
+func (a *App) redirect(ctx context.Context, to net.Listener, failed chan<- error) (stop func(), err error) {
+	if a.config.TLS.Redirect == "" {
+		return func() {}, nil
+	}
+	listeners, err := a.listen(ctx, []string{a.config.TLS.Redirect}, "--tls-redirect")
+	if err != nil {
+		return nil, err
+	}
+	_, port, _ := net.SplitHostPort(to.Addr().String())
+	server := a.newServer(a.connections.Handler(edge.Redirect(port)))
+	go func() { failed <- server.Serve(a.connections.Listen(listeners[0])) }()
+	a.log.InfoContext(ctx, "redirecting to TLS", "from", "http://"+listeners[0].Addr().String())
+	return func() { _ = server.Close() }, nil
+}
+
+func (a *App) listen(ctx context.Context, addresses []string, flag string) ([]net.Listener, error) {
 	var listeners []net.Listener
-	for _, address := range a.config.Listen {
+	for _, address := range addresses {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
 			for _, open := range listeners {
 				_ = open.Close()
 			}
-			return nil, fmt.Errorf("listen on %s: %w; choose another address with --listen", address, err)
+			return nil, fmt.Errorf("listen on %s: %w; choose another address with %s", address, err, flag)
 		}
 		listeners = append(listeners, l)
 	}
@@ -104,15 +138,33 @@ func (a *App) remember(addresses []string) (forget func(), err error) {
 	return func() { _ = os.Remove(path) }, nil
 }
 
+// invitation says, in protected mode, how the first staff member is made, with a
+// link that works once; "" where there is staff.
+func (a *App) invitation(ctx context.Context, addresses []string) string {
+	if a.accounts == nil || a.mode != httpapi.Protected {
+		return ""
+	}
+	link, err := a.accounts.NewFirstLink(ctx)
+	if err != nil {
+		a.log.WarnContext(ctx, "cannot make a link for the first staff member: run 'emporium staff add MAIL'", "error", err)
+		return ""
+	}
+	if link == "" || len(addresses) == 0 {
+		return ""
+	}
+	base := strings.NewReplacer("//[::]:", "//127.0.0.1:", "//0.0.0.0:", "//127.0.0.1:").Replace(addresses[0])
+	return fmt.Sprintf("\nThere is no staff yet. Make the first staff member within 24 hours, once, at\n  %s%s?token=%s\n"+
+		"or at the same path of your own host's name, or with: emporium staff add MAIL\n", base, accounts.FirstStaffPath, link)
+}
+
 // greeting says where things are.
 func (a *App) greeting(addresses []string) string {
 	data, err := filepath.Abs(a.config.Data)
 	if err != nil {
 		data = a.config.Data
 	}
-	mode, _ := a.config.mode()
 	var b strings.Builder
-	fmt.Fprintf(&b, "Emporium %s, in %s mode\n\n", Version, mode)
+	fmt.Fprintf(&b, "Emporium %s, in %s mode\n\n", Version, a.mode)
 	for _, address := range addresses {
 		fmt.Fprintf(&b, "  API    %s\n  Docs   %s/docs\n", address, address)
 	}

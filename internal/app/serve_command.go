@@ -37,6 +37,7 @@ func (c *serveCommand) Run(ctx context.Context, t Terminal) error {
 		if c.Demo {
 			fmt.Fprint(t.Out, demoOwners())
 		}
+		fmt.Fprint(t.Out, a.invitation(ctx, addresses))
 	})
 	return errors.Join(err, a.Close())
 }

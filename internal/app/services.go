@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"emporium/internal/accounts"
+	"emporium/internal/accounts/signin"
 	"emporium/internal/auctions"
 	"emporium/internal/billing"
 	"emporium/internal/coupons"
@@ -11,6 +13,7 @@ import (
 	"emporium/internal/market"
 	"emporium/internal/platform/events"
 	"emporium/internal/platform/httpapi"
+	"emporium/internal/platform/httpapi/stafflog"
 	"emporium/internal/popular"
 	"emporium/internal/property"
 	"emporium/internal/purchases"
@@ -29,12 +32,25 @@ type service struct {
 	routes func(api *httpapi.API, a *App)
 }
 
+// keepsData says whether the service has a database.
+func (s service) keepsData() bool {
+	return slices.ContainsFunc(new(DatabaseFlags).all(), func(d databaseSetting) bool { return d.service == s.name })
+}
+
+// allPaths are what the gateway hands on to the service.
+func (s service) allPaths() []string {
+	if !s.keepsData() {
+		return s.paths
+	}
+	return append(slices.Clone(s.paths), stafflog.Path(s.name))
+}
+
 // services is the deployment on one page, in the order in which they open: who
 // is asked comes before who asks.
 var services = []service{
 	{
 		name: "accounts", about: "who people are: signing up and in", needs: "its database, the queue",
-		paths: []string{"/api/user", "/.well-known/jwks.json"}, examples: []string{"/api/user/?limit=20", "/.well-known/jwks.json"},
+		paths: []string{"/api/user", "/api/staff", "/api/signing-keys", accounts.FirstStaffPath, "/.well-known/jwks.json", signin.Path, "/api/personal-records/accounts"}, examples: []string{"/api/user/?limit=20", "/.well-known/jwks.json"},
 		open: (*App).openAccounts,
 		routes: func(api *httpapi.API, a *App) {
 			accounts.Routes(api.System(a.system(accounts.System())), a.accounts)
@@ -50,7 +66,7 @@ var services = []service{
 	},
 	{
 		name: "auctions", about: "the bid tracker: items, bidders and bids", needs: "its database, the queue",
-		paths: []string{"/api/v1"}, examples: []string{"/api/v1/items?limit=20", "/api/v1/items/item1?complete=1", "/api/v1/users/user1/items"},
+		paths: []string{"/api/v1", "/api/personal-records/auctions"}, examples: []string{"/api/v1/items?limit=20", "/api/v1/items/item1?complete=1", "/api/v1/users/user1/items"},
 		open: (*App).openAuctions,
 		routes: func(api *httpapi.API, a *App) {
 			auctions.Routes(api.System(a.system(auctions.System())), a.auctions)
@@ -58,7 +74,7 @@ var services = []service{
 	},
 	{
 		name: "property", about: "homes, their rooms and their types", needs: "its database, the queue, accounts (here or --accounts-url)",
-		paths: []string{"/api/property", "/api/room", "/api/type"},
+		paths: []string{"/api/property", "/api/room", "/api/type", "/api/personal-records/property"},
 		open:  (*App).openProperty,
 		routes: func(api *httpapi.API, a *App) {
 			property.Routes(api.System(a.system(property.System())), a.property)
@@ -74,7 +90,7 @@ var services = []service{
 	},
 	{
 		name: "billing", about: "orders, worked off from the queue", needs: "its database, the queue",
-		paths: []string{"/api/billing/orders"}, examples: []string{"/api/billing/orders?limit=20"},
+		paths: []string{"/api/billing/orders", "/api/personal-records/billing"}, examples: []string{"/api/billing/orders?limit=20"},
 		open: (*App).openBilling,
 		routes: func(api *httpapi.API, a *App) {
 			billing.Routes(api.System(a.system(billing.System())), a.billing)
@@ -104,5 +120,5 @@ const gatewayName = "gateway"
 
 // listeners says who hears of what, in this process or in another.
 var listeners = events.Listeners{
-	market.AccountDeleted{}.EventName(): {"property", "auctions"},
+	market.AccountDeleted{}.EventName(): {"property", "auctions", "billing"},
 }

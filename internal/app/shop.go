@@ -3,14 +3,19 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
+
+	"emporium/internal/platform/httpapi"
+	"emporium/internal/platform/httpapi/edge"
 )
 
 // shop is where import and export reach the services: over HTTP when a server
@@ -21,6 +26,8 @@ type shop struct {
 	client *http.Client
 	app    *App
 	token  string
+	secret []byte     // proves that this is a command of the deployment; nil: it does not
+	letIn  *edge.Edge // says so of the data folder's own commands, which no limit of addresses holds up; nil: nothing is said
 }
 
 // reach finds the running server, or opens the service on the data folder.
@@ -32,6 +39,16 @@ func reach(ctx context.Context, c *Config, server, token string, g goods) (*shop
 	if addresses, err := os.ReadFile(c.file(addressFile)); err == nil {
 		base, _, _ := strings.Cut(string(addresses), "\n")
 		s := &shop{base: base, client: client, token: token}
+		if strings.HasPrefix(base, "https://") {
+			// Its certificate is for the name under which others know it. Here it is
+			// known by its address, which the data folder says.
+			client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+		}
+		secret := []byte(c.Secret)
+		if len(secret) == 0 {
+			secret, _ = os.ReadFile(c.file(secretFile)) // without it, the command is counted as anybody
+		}
+		s.letIn = edge.New(edge.Options{Secret: secret, Now: time.Now})
 		if s.alive(ctx) {
 			return s, nil
 		}
@@ -93,8 +110,14 @@ func (s *shop) stream(ctx context.Context, method, path string, body []byte, key
 	if s.token != "" {
 		r.Header.Set("Authorization", "Bearer "+s.token)
 	}
+	if s.secret != nil {
+		r.Header.Set("Authorization", httpapi.Prove(s.secret, r, time.Now()))
+	}
 	if s.app != nil {
 		return s.inProcess(r, to)
+	}
+	if s.letIn != nil {
+		s.letIn.Vouch(r.Header, netip.Addr{})
 	}
 	resp, err := s.client.Do(r)
 	if err != nil {

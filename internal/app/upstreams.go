@@ -95,7 +95,7 @@ func (a *App) upstream(ctx context.Context, name string) *gateway.Upstream {
 	if len(addresses) == 0 {
 		return nil
 	}
-	u := gateway.NewUpstream(gateway.UpstreamOptions{Name: name, Addresses: addresses, Log: a.log})
+	u := gateway.NewUpstream(gateway.UpstreamOptions{Name: name, Mode: string(a.mode), Vouch: func(h http.Header) { a.vouch(h, nil) }, Addresses: addresses, Log: a.log})
 	a.upstreams[name] = u
 	a.parts = append(a.parts, part{name: name, ready: u.Ready, close: u.Close, elsewhere: true})
 	a.run(ctx, "the way to "+name, u.Run)
@@ -120,9 +120,9 @@ func (a *App) mountElsewhere(api *httpapi.API, forward bool) {
 		}
 		handler := gateway.Absent(s.name)
 		if u := a.upstreams[s.name]; u != nil {
-			handler = gateway.Proxy(u, gateway.ProxyOptions{Forward: forward, Trusted: gateway.Trusted(a.config.TrustedProxies), Log: a.log})
+			handler = gateway.Proxy(u, gateway.ProxyOptions{Forward: forward, Trusted: gateway.Trusted(a.config.TrustedProxies), Vouch: a.vouch, Log: a.log})
 		}
-		for _, path := range s.paths {
+		for _, path := range s.allPaths() {
 			api.Handle(path, handler)
 			api.Handle(path+"/", handler)
 		}

@@ -25,6 +25,7 @@ var onlyIn = []places{
 		imports: []string{"net/http", "github.com/danielgtaylor/huma/v2"},
 		files: []string{
 			"internal/*/http*.go", "internal/*/client*.go", "internal/app/...", "internal/gateway/...",
+			"internal/accounts/signin/http*.go", "internal/accounts/signin/client*.go",
 			"internal/platform/httpapi/...", "internal/platform/telemetry/...",
 		},
 		tests: true,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,12 @@ func newQueue(t testing.TB) queue.Queue {
 
 func newService(t testing.TB, q queue.Queue) *billing.Service {
 	t.Helper()
-	s, err := billing.New(dbtest.Open(t, "billing", billing.Migrations()), q)
+	return newServiceIn(t, q, false)
+}
+
+func newServiceIn(t testing.TB, q queue.Queue, protected bool) *billing.Service {
+	t.Helper()
+	s, err := billing.New(billing.Options{DB: dbtest.Open(t, "billing", billing.Migrations()), Queue: q, Protected: protected})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +72,11 @@ func work(t testing.TB, s *billing.Service, q queue.Queue, want int) []billing.O
 
 func all(t testing.TB, s *billing.Service) (orders []billing.Order) {
 	t.Helper()
-	for o, err := range s.Orders(t.Context(), "", market.Page{}) {
+	list, err := s.Orders(t.Context(), "", market.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o, err := range list {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,6 +241,44 @@ func TestWork(t *testing.T) {
 	stats, err := q.Stats(t.Context(), billing.QueueName)
 	if err != nil || stats.Dead != len(dead) {
 		t.Errorf("%d dead letters, want %d (%v)", stats.Dead, len(dead), err)
+	}
+}
+
+// Whatever of a batch was stored before, or is in it twice, is stored once, and in
+// the order of the messages.
+func TestWorkStoresWhatIsNewInABatch(t *testing.T) {
+	q := newQueue(t)
+	s := newService(t, q)
+	message := func(id string, user int) queue.Message {
+		return queue.Message{ID: id, Body: fmt.Appendf(nil, `{"user_id":%d,"number_of_items":1,"total_amount":1}`, user)}
+	}
+	var want []string
+	for round := range 3 {
+		var messages []queue.Message
+		for n := range 700 {
+			user := round*1000 + n
+			messages = append(messages, message(fmt.Sprint("m", user), user))
+			want = append(want, strconv.Itoa(user))
+			switch n % 50 {
+			case 1: // it comes twice
+				messages = append(messages, message(fmt.Sprint("m", user), user))
+			case 2: // it came before, in the same batch, or in an earlier round
+				messages = append(messages, message("m0", 0))
+			case 3:
+				messages = append(messages, message("", user+10_000))
+				want = append(want, strconv.Itoa(user+10_000))
+			}
+		}
+		if err := q.Publish(t.Context(), billing.QueueName, messages...); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, o := range work(t, s, q, len(want)) {
+			got = append(got, o.UserID)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("round %d: %d orders, not the %d in their order", round, len(got), len(want))
+		}
 	}
 }
 

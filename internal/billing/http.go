@@ -45,6 +45,7 @@ func Routes(g *httpapi.Group, s *Service) {
 		ID: "get-order", Method: http.MethodGet, Path: "/api/billing/orders/{id}", Access: httpapi.ReadOrders,
 		Summary: "Show an order", Description: "One order by its id.", Answer: example,
 	}, h.get)
+	personalRoutes(g, s)
 }
 
 const posted = "Message posted"
@@ -108,7 +109,10 @@ type listInput struct {
 }
 
 func (h handlers) list(ctx context.Context, in *listInput) (*httpapi.List[orderBody], error) {
-	orders := h.service.Orders(ctx, in.UserID, httpapi.Ahead(in.Page()))
+	orders, err := h.service.Orders(ctx, in.UserID, httpapi.Ahead(in.Page()))
+	if err != nil {
+		return nil, err
+	}
 	return httpapi.NewList(in.Page(), func(o orderBody) int64 { return o.ID }, orders, show), nil
 }
 
@@ -122,5 +126,5 @@ func (h handlers) get(ctx context.Context, in *OrderID) (*httpapi.Thing[orderBod
 	if err != nil {
 		return nil, err
 	}
-	return &httpapi.Thing[orderBody]{ETag: httpapi.ETag(1), Body: show(o)}, nil // an order never changes
+	return &httpapi.Thing[orderBody]{ETag: httpapi.ETag(o.version()), Body: show(o)}, nil
 }

@@ -32,9 +32,12 @@ type Draft struct {
 }
 
 // PostOrder returns when the order is durably in the queue. It refuses as
-// Invalid what billing could never store, and as Unavailable when the queue
-// cannot take it; then nothing was sent.
+// Denied an order in somebody else's name, as Invalid what billing could never
+// store, and as Unavailable when the queue cannot take it; then nothing was sent.
 func (i *Intake) PostOrder(ctx context.Context, d Draft) error {
+	if by := market.IdentityOf(ctx); !by.MayActAs(userOf(d.UserID)) {
+		return market.Refuse(market.Denied, "not_oneself", "user_id must be your own, '%d': an order can be posted in one's own name only", by.User)
+	}
 	if _, err := check(d.UserID, d.NumberOfItems, d.TotalAmount); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -36,6 +37,14 @@ type Order struct {
 	UserID        string
 	NumberOfItems int64
 	TotalAmount   market.Money
+}
+
+// version counts the changes of an order: it becomes anonymous, or none.
+func (o Order) version() int64 {
+	if o.UserID == anonymous {
+		return 2
+	}
+	return 1
 }
 
 // Bounds of an order. The amount is what numeric(14,2) holds, the number what
@@ -67,6 +76,16 @@ func check(userID, numberOfItems, totalAmount string) (o Order, err error) {
 		faults.Add("body.total_amount", totalAmount, "total_amount must be at least 0 and below 1000000000000; got %s", clip(totalAmount))
 	}
 	return o, faults.Err("invalid_order")
+}
+
+// userOf is the account that an order's user_id names, or 0: any text may stand
+// there.
+func userOf(userID string) market.UserID {
+	n, err := strconv.ParseInt(userID, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != userID {
+		return 0
+	}
+	return market.UserID(n)
 }
 
 func clip(s string) string {

@@ -10,18 +10,26 @@ import (
 
 const columns = `id, user_id, number_of_items, total_amount`
 
+// orderColumns is how many of them a new order has.
+const orderColumns = 3
+
 // store is the service's SQL.
 type store struct {
-	db                     *database.DB
-	get, insert, insertMsg *database.Stmt
+	db               *database.DB
+	get              *database.Stmt
+	insert, messages *database.Bulk
+	deleted          deletedStatements
+	forgets          bool // accounts that are deleted
 }
 
-func newStore(db *database.DB) (*store, error) {
+func newStore(db *database.DB, forgets bool) (*store, error) {
 	s := &store{
-		db:        db,
-		get:       db.Prepare(`SELECT ` + columns + ` FROM orders WHERE id = $1`),
-		insert:    db.Prepare(`INSERT INTO orders (user_id, number_of_items, total_amount) VALUES ($1, $2, $3)`),
-		insertMsg: db.Prepare(`INSERT INTO order_messages (message_id) VALUES ($1) ON CONFLICT (message_id) DO NOTHING`),
+		db:       db,
+		deleted:  prepareDeleted(db),
+		forgets:  forgets,
+		get:      db.Prepare(`SELECT ` + columns + ` FROM orders WHERE id = $1`),
+		insert:   db.PrepareBulk(`INSERT INTO orders (user_id, number_of_items, total_amount) VALUES`, orderColumns, ``),
+		messages: db.PrepareBulk(`INSERT INTO order_messages (message_id) VALUES`, 1, `ON CONFLICT (message_id) DO NOTHING RETURNING message_id`),
 	}
 	return s, db.PrepareErr()
 }
@@ -54,14 +62,58 @@ func (s *store) selectOrders(ctx context.Context, userID string, after int64, li
 	return database.All(rows, err, scanOrder)
 }
 
-// insertOrder stores an order, unless its message was stored before. A message
-// without an id is always new.
-func (s *store) insertOrder(tx *database.Tx, messageID string, o Order) error {
+// batchRows are orders as the rows that they become, with the ids of their
+// messages.
+type batchRows struct {
+	ids    []string // by order; "" for a message without one
+	given  []any    // the ids that are not ""
+	values []any    // orderColumns for each order
+}
+
+func (b *batchRows) add(messageID string, o Order) {
+	b.ids = append(b.ids, messageID)
 	if messageID != "" {
-		if fresh, err := tx.Exec(s.insertMsg, messageID); err != nil || fresh == 0 {
+		b.given = append(b.given, messageID)
+	}
+	b.values = append(b.values, o.UserID, o.NumberOfItems, o.TotalAmount.Fixed())
+}
+
+// insertOrders stores orders, but for those whose messages were stored before,
+// or come twice in the batch. A message without an id is always new.
+func (s *store) insertOrders(tx *database.Tx, b *batchRows) error {
+	fresh := make(map[string]bool, len(b.given))
+	for stmt, ids := range s.messages.Parts(b.given) {
+		rows, err := tx.Query(stmt, ids...)
+		noted, err := database.All(rows, err, func(row database.Row) (id string, err error) {
+			return id, row.Scan(&id)
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range noted {
+			fresh[id] = true
+		}
+	}
+	values := b.values
+	if len(fresh) < len(b.given) {
+		values = make([]any, 0, len(b.values))
+		for i, id := range b.ids {
+			if id == "" || fresh[id] {
+				values = append(values, b.values[i*orderColumns:][:orderColumns]...)
+				delete(fresh, id)
+			}
+		}
+	}
+	if s.forgets {
+		var err error
+		if values, err = s.anonymised(tx, values); err != nil {
 			return err
 		}
 	}
-	_, err := tx.Exec(s.insert, o.UserID, o.NumberOfItems, o.TotalAmount.Fixed())
-	return err
+	for stmt, part := range s.insert.Parts(values) {
+		if err := tx.Send(stmt, part...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"emporium/internal/platform/testenv"
 )
 
 var build struct {
@@ -112,6 +114,14 @@ func cleanEnv() (env []string) {
 		}
 	}
 	return env
+}
+
+// Environment is one without settings, in which the program and the tools of
+// tools/npm are on the PATH.
+func Environment(t testing.TB) []string {
+	t.Helper()
+	path := []string{filepath.Dir(Binary(t)), testenv.Tools(), os.Getenv("PATH")}
+	return append(cleanEnv(), "PATH="+strings.Join(path, string(os.PathListSeparator)))
 }
 
 // Write takes what the program prints.

@@ -1,0 +1,8 @@
+-- +goose Up
+-- At most one for an account. Using it takes its row away.
+CREATE TABLE password_resets (
+    user_id    INTEGER NOT NULL PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    token_hash BLOB    NOT NULL UNIQUE, -- keyed SHA-256: the token itself is sent, and kept nowhere
+    created_at TEXT    NOT NULL,
+    expires_at TEXT    NOT NULL
+) STRICT;
