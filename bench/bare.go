@@ -31,14 +31,27 @@ func serveBare(address, script string) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	for _, path := range []string{"GET /healthz", "GET /readyz"} {
+		mux.HandleFunc(path, func(http.ResponseWriter, *http.Request) {})
+	}
 	for _, a := range answers {
 		mux.HandleFunc(a.Pattern, a.handler())
 	}
 	if err := mountSelects(mux, script); err != nil {
 		return err
 	}
-	return http.ListenAndServe(address, mux)
+	return http.ListenAndServe(address, inAnyMode(mux))
+}
+
+// inAnyMode says to a gateway that it runs in the gateway's own access mode, as
+// the gateway asks of a service.
+func inAnyMode(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if mode, asked := r.Header["Emporium-Access"]; asked {
+			w.Header()["Emporium-Access"] = mode
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (a canned) handler() http.HandlerFunc {

@@ -6,7 +6,9 @@
 //	go -C bench run .                 everything, about fifteen minutes
 //	go -C bench run . -only movies    the rows whose names contain it, printed alone
 //
-// It needs Linux, for epoll and /proc, and nothing but Go.
+// It needs Linux, for epoll and /proc, and nothing but Go. The rows on servers
+// need these, and the rows beside other proxies need Caddy and nginx; what is not
+// there is named, and its rows are left out.
 package main
 
 import (
@@ -29,6 +31,10 @@ type bench struct {
 	rows        int
 	profiles    string
 	settings    []string // of Emporium; none: its defaults
+	orders      int      // that wait when billing starts
+	engines     engines
+	host        string   // the broker's virtual host, once it is made
+	billing     []string // the flags of billing's database there
 
 	folder  string
 	program string // emporium
@@ -56,6 +62,17 @@ func command(args []string) error {
 	flags.IntVar(&b.connections, "connections", 0, "connections instead of 32 for GET and 64 for POST")
 	flags.IntVar(&b.rows, "rows", 1_000_000, "how many movies the long list has")
 	flags.StringVar(&b.profiles, "perf", "", "a folder for profiles of Emporium, which perf takes; look at them with perf report --no-children -i FILE")
+	flags.IntVar(&b.orders, "orders", 500_000, "how many orders wait for billing")
+	for _, e := range []struct {
+		to         *string
+		name, text string
+	}{
+		{&b.engines.postgres, "postgres", "the PostgreSQL to measure on, postgres://…, where databases may be made"},
+		{&b.engines.rabbitmq, "rabbitmq", "the RabbitMQ to measure on, amqp://…; rabbitmqctl must be able to make virtual hosts there"},
+		{&b.engines.redis, "redis", "the Redis to measure on, redis://…"},
+	} {
+		flags.StringVar(e.to, e.name, os.Getenv("EMPORIUM_TEST_"+strings.ToUpper(e.name)+"_URL"), e.text)
+	}
 	settings := flags.String("settings", "", "flags for Emporium, such as --no-log-requests, to see what they change")
 	folder := flags.String("folder", "", "where to put the data, on a real disk; a temporary folder when not given")
 	program := flags.String("emporium", "", "the program to measure; built from this repository when not given")
@@ -83,6 +100,8 @@ func command(args []string) error {
 	if b.program, err = build(b.folder, *program); err != nil {
 		return err
 	}
+	b.engines.cleanUpOnSignal(b.folder)
+	defer b.engines.cleanUp()
 	table, err := b.measure()
 	if err != nil {
 		return err
@@ -99,6 +118,8 @@ func serveAs(name, address string, args []string) error {
 	switch {
 	case name == "bare" && len(args) == 1:
 		return serveBare(address, args[0])
+	case name == "reverseproxy" && len(args) == 1:
+		return serveReverseProxy(address, args[0])
 	case name == "pocketbase" && len(args) == 3:
 		return servePocketBase(address, args[0], args[1], args[2])
 	}
@@ -119,19 +140,19 @@ func build(folder, program string) (string, error) {
 // measure runs what was asked for and gives the page's table.
 func (b *bench) measure() (string, error) {
 	b.servers, b.next = map[string]*process{}, map[string]uint64{}
-	defer func() {
-		for _, p := range b.servers {
-			p.stop()
-		}
-	}()
+	defer b.stopAll()
 	page := newPage(b)
-	if err := b.compareAll(page); err != nil {
+	err := b.compareAll(page)
+	if err == nil {
+		err = b.compareProxies(page)
+	}
+	if err == nil {
+		err = b.compareOnServers(page)
+	}
+	if err != nil {
 		return "", err
 	}
-	for name, p := range b.servers {
-		p.stop()
-		delete(b.servers, name)
-	}
+	b.stopAll()
 	for _, f := range []figure{b.startFigure(), b.idleFigure(), b.streamFigure()} {
 		if b.only.MatchString(f.name) {
 			say("%s ...\n", f.name)
@@ -143,18 +164,41 @@ func (b *bench) measure() (string, error) {
 	return page.String(), nil
 }
 
-// compareAll measures the rows, and starts and fills only what they need.
-func (b *bench) compareAll(page *page) error {
-	wanted := func(ids map[string][]string) (chosen []row) {
-		for _, r := range rows(ids) {
-			if b.only.MatchString(r.name + ", against " + r.against) {
-				chosen = append(chosen, r)
-			}
-		}
-		return chosen
+// stopAll ends every server.
+func (b *bench) stopAll() {
+	for name, p := range b.servers {
+		p.stop()
+		delete(b.servers, name)
 	}
-	needed := wanted(nil)
-	if len(needed) == 0 {
+}
+
+// wanted are the rows that were asked for.
+func (b *bench) wanted(all []row) (chosen []row) {
+	for _, r := range all {
+		if b.only.MatchString(r.name + ", against " + r.against) {
+			chosen = append(chosen, r)
+		}
+	}
+	return chosen
+}
+
+// compareRows measures rows.
+func (b *bench) compareRows(page *page, rows []row) error {
+	for _, r := range rows {
+		say("%s, against %s ... ", r.name, r.against)
+		m := b.compare(r)
+		if m.err != nil {
+			return fmt.Errorf("%s: %w", r.name, m.err)
+		}
+		say("%.2f\n", middle(m.ratios()))
+		page.addRow(m)
+	}
+	return nil
+}
+
+// prepare starts and fills Emporium, and has the bare handler know its answers.
+func (b *bench) prepare() error {
+	if b.servers["emporium"] != nil {
 		return nil
 	}
 	p, err := b.server("emporium")
@@ -168,25 +212,56 @@ func (b *bench) compareAll(page *page) error {
 		return err
 	}
 	p.settle()
+	return nil
+}
+
+// compareAll measures the rows of one process on embedded storage, and starts
+// and fills only what they need.
+func (b *bench) compareAll(page *page) error {
+	needed := b.wanted(rows(nil))
+	if len(needed) == 0 {
+		return nil
+	}
+	if err := b.prepare(); err != nil {
+		return err
+	}
 	var ids map[string][]string
 	for _, r := range needed {
 		if r.theirs.server == "pocketbase" {
+			var err error
 			if ids, err = b.pocketBaseIDs(); err != nil {
 				return err
 			}
 			break
 		}
 	}
-	for _, r := range wanted(ids) {
-		say("%s, against %s ... ", r.name, r.against)
-		m := b.compare(r)
-		if m.err != nil {
-			return fmt.Errorf("%s: %w", r.name, m.err)
+	return b.compareRows(page, b.wanted(rows(ids)))
+}
+
+// compareProxies measures the gateway's hop.
+func (b *bench) compareProxies(page *page) error {
+	var here []row
+	absent := map[string]bool{}
+	for _, r := range b.wanted(proxyRows()) {
+		switch name := r.theirs.server; {
+		case installed(name):
+			here = append(here, r)
+		case !absent[name]:
+			absent[name] = true
+			page.leaveOut("those beside %s, which is not installed here (Debian has it)", name)
 		}
-		say("%.2f\n", middle(m.ratios()))
-		page.addRow(m)
 	}
-	return nil
+	if len(here) == 0 {
+		return nil
+	}
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	if p := b.servers["pocketbase"]; p != nil {
+		p.stop()
+		delete(b.servers, "pocketbase")
+	}
+	return b.compareRows(page, here)
 }
 
 // say tells whoever waits how far it is.

@@ -21,6 +21,8 @@ type page struct {
 	peers   []string // in the order in which they came
 	rows    map[string][]measured
 	figures []string
+	left    []string // rows that were left out, and why
+	load    string   // of the machine, before anything was measured
 }
 
 // figure is something measured that is not a comparison of rates.
@@ -30,13 +32,23 @@ type figure struct {
 	measure func() (string, error)
 }
 
-func newPage(b *bench) *page { return &page{b: b, rows: map[string][]measured{}} }
+func newPage(b *bench) *page {
+	text, _ := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(text), " ")
+	return &page{b: b, rows: map[string][]measured{}, load: load}
+}
 
 func (p *page) addRow(m measured) {
 	if p.rows[m.against] == nil {
 		p.peers = append(p.peers, m.against)
 	}
 	p.rows[m.against] = append(p.rows[m.against], m)
+}
+
+// leaveOut says which rows are not there.
+func (p *page) leaveOut(format string, args ...any) {
+	p.left = append(p.left, fmt.Sprintf(format, args...))
+	say("left out: %s\n", p.left[len(p.left)-1])
 }
 
 func (p *page) addFigure(f figure) error {
@@ -51,10 +63,10 @@ func (p *page) addFigure(f figure) error {
 // String is the page's table.
 func (p *page) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "\n%s, %s, %s. Each side ran %d times for %s, in turn with the other.\n",
-		time.Now().Format(time.DateOnly), machine(p.b.folder), runtime.Version(), p.b.runs, p.b.duration)
+	fmt.Fprintf(&s, "\n%s, %s, %s; load before: %s. Each side ran %d times for %s, in turn with the other.\n",
+		time.Now().Format(time.DateOnly), machine(p.b.folder), runtime.Version(), p.load, p.b.runs, p.b.duration)
 	for _, peer := range p.peers {
-		fmt.Fprintf(&s, "\n### Against %s\n\n", titles[peer])
+		fmt.Fprintf(&s, "\n### %s\n\n", titles[peer])
 		s.WriteString("| | requests/s | of theirs | ratio (least to most) | target | CPU of the server, ours / theirs |\n|---|--:|--:|--:|--:|--:|\n")
 		for _, m := range p.rows[peer] {
 			ratios := m.ratios()
@@ -69,13 +81,18 @@ func (p *page) String() string {
 	if len(p.figures) > 0 {
 		s.WriteString("\n### Start and memory\n\n| | measured | target |\n|---|---|--:|\n" + strings.Join(p.figures, ""))
 	}
+	for _, why := range p.left {
+		fmt.Fprintf(&s, "\nLeft out: %s.\n", why)
+	}
 	s.WriteByte('\n')
 	return s.String()
 }
 
 var titles = map[string]string{
-	"bare":       "a bare net/http handler",
-	"PocketBase": "PocketBase 0.36.8",
+	"bare":       "Against a bare net/http handler",
+	"PocketBase": "Against PocketBase 0.36.8",
+	"proxies":    "The gateway in front of a separate process, against other proxies there",
+	"servers":    "On PostgreSQL, RabbitMQ and Redis",
 }
 
 func micros(d time.Duration) string {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -49,11 +50,23 @@ func launch(folder, name, program string, args ...string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
+	started.Store(p, true)
 	go func() {
 		_ = p.cmd.Wait()
+		started.Delete(p)
 		close(p.exited)
 	}()
 	return p, nil
+}
+
+// started are the processes that have not ended.
+var started sync.Map
+
+func stopStarted() {
+	started.Range(func(p, _ any) bool {
+		p.(*process).stop()
+		return true
+	})
 }
 
 // environment is ours without settings of Emporium: its defaults are measured.
@@ -86,7 +99,7 @@ func (p *process) wait(path string, most time.Duration) (time.Duration, error) {
 	for time.Since(from) < most {
 		select {
 		case <-p.exited:
-			return 0, fmt.Errorf("%s ended; see %s", p.name, p.log.Name())
+			return 0, fmt.Errorf("%s ended: %s", p.name, p.lastWords())
 		default:
 		}
 		// A connection each, because a refused one says nothing about the next.
@@ -101,7 +114,13 @@ func (p *process) wait(path string, most time.Duration) (time.Duration, error) {
 		}
 		time.Sleep(500 * time.Microsecond)
 	}
-	return 0, fmt.Errorf("%s did not answer %s in %s; see %s", p.name, path, most, p.log.Name())
+	return 0, fmt.Errorf("%s did not answer %s in %s: %s", p.name, path, most, p.lastWords())
+}
+
+// lastWords are the end of what it logged, which goes with the folder.
+func (p *process) lastWords() []byte {
+	text, _ := os.ReadFile(p.log.Name())
+	return bytes.TrimSpace(text[max(0, len(text)-600):])
 }
 
 // stop ends the server as a service manager would.
@@ -116,16 +135,43 @@ func (p *process) stop() {
 	_ = p.log.Close()
 }
 
-// cpu is what the process has used so far. It is counted in ticks of 10 ms.
+// cpu is what the process and those that it started have used so far. It is
+// counted in ticks of 10 ms.
 func (p *process) cpu() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
+	ticks := 0
+	for _, pid := range family(p.cmd.Process.Pid) {
+		fields := stat(pid)
+		if len(fields) < 13 {
+			continue // it has ended
+		}
+		user, _ := strconv.Atoi(fields[11])
+		system, _ := strconv.Atoi(fields[12])
+		ticks += user + system
 	}
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// family is a process and its children, such as nginx's workers.
+func family(pid int) []int {
+	all := []int{pid}
+	others, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range others {
+		other, _ := strconv.Atoi(filepath.Base(folder))
+		if fields := stat(other); len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// stat gives what /proc says of a process, from the third field on: what comes
+// before is its name, which may hold anything.
+func stat(pid int) []string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
 }
 
 // settle waits until the process rests: what one run left to do must not be

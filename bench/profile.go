@@ -10,10 +10,13 @@ import (
 
 var notName = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
+// profiled are the servers that are Emporium.
+var profiled = map[string]bool{"emporium": true, "gateway": true, "taking-in": true, "on-postgres": true, "cached-in-redis": true}
+
 // profile lets perf watch Emporium during a whole run, when a folder for
 // profiles was given. What is returned waits for perf to end.
 func (b *bench) profile(p *process, r row, s side, duration time.Duration) (wait func()) {
-	if b.profiles == "" || s.server != "emporium" || duration != b.duration {
+	if b.profiles == "" || !profiled[s.server] || duration != b.duration {
 		return func() {}
 	}
 	file := filepath.Join(b.profiles, notName.ReplaceAllString(r.name, "-")+".perf")

@@ -17,13 +17,19 @@ type row struct {
 	connections int
 	ours        side
 	theirs      side
+
+	rounds int // most; 0: as many as asked for
 }
 
 // side is what one of the two does in a row.
 type side struct {
-	server  string // "emporium", "bare", "pocketbase"
+	server  string // "emporium", "bare", "pocketbase", …
 	request request
 	status  int
+
+	after func() error // what is to be done after each run; nil: nothing
+
+	do func(connections int, duration time.Duration) (run, error) // what it does instead of answering requests
 }
 
 // measured is what became of a row.
@@ -82,11 +88,13 @@ const (
 // rows are the comparisons of docs/benchmarks.md. The ids are PocketBase's.
 func rows(ids map[string][]string) []row {
 	// 200 different ones in turn: one alone would show nothing but the caches.
-	bare := func(path string) side { return side{"bare", get(path), 200} }
+	bare := func(path string) side { return side{server: "bare", request: get(path), status: 200} }
 	here := func(path string, first, count uint64) side {
-		return side{"emporium", getOf(path, first, count), 200}
+		return side{server: "emporium", request: getOf(path, first, count), status: 200}
 	}
-	theirs := func(path string, ids []string) side { return side{"pocketbase", getAny(path, ids), 200} }
+	theirs := func(path string, ids []string) side {
+		return side{server: "pocketbase", request: getAny(path, ids), status: 200}
+	}
 	var all []row
 	for _, g := range []struct {
 		name   string
@@ -97,14 +105,14 @@ func rows(ids map[string][]string) []row {
 		{"GET /coupons/{id}", here("/coupons/", 1, couponCount), "/coupons/7", 0.45},
 		{"GET /api/movies/{id}", here("/api/movies/", 1, 200), "/api/movies/77", 0.45},
 		{"GET /api/v1/items/{id}", here("/api/v1/items/item", 1, itemCount), "/api/v1/items/item7", 0.45},
-		{"GET /coupons, 20 of them", side{"emporium", get("/coupons"), 200}, "/coupons", 0.28},
+		{"GET /coupons, 20 of them", side{server: "emporium", request: get("/coupons"), status: 200}, "/coupons", 0.28},
 		{"GET /api/recent_purchases/{username}, cached", here("/api/recent_purchases/customer", 0, customerCount), "/api/recent_purchases/customer7", 0.70},
 	} {
-		all = append(all, row{g.name, "bare", g.target, getConnections, g.ours, bare(g.bare)})
+		all = append(all, row{name: g.name, against: "bare", target: g.target, connections: getConnections, ours: g.ours, theirs: bare(g.bare)})
 	}
 	all = append(all,
-		row{"one SELECT of a movie, bare otherwise", "bare", 0, getConnections, side{"bare", getOf("/select/api/movies/", 1, 200), 200}, bare("/api/movies/77")},
-		row{"one SELECT of 20 coupons, bare otherwise", "bare", 0, getConnections, side{"bare", get("/select/coupons"), 200}, bare("/coupons")},
+		row{name: "one SELECT of a movie, bare otherwise", against: "bare", target: 0, connections: getConnections, ours: side{server: "bare", request: getOf("/select/api/movies/", 1, 200), status: 200}, theirs: bare("/api/movies/77")},
+		row{name: "one SELECT of 20 coupons, bare otherwise", against: "bare", target: 0, connections: getConnections, ours: side{server: "bare", request: get("/select/coupons"), status: 200}, theirs: bare("/coupons")},
 	)
 	for _, p := range []struct {
 		name, path string
@@ -117,17 +125,17 @@ func rows(ids map[string][]string) []row {
 		{"POST /api/billing", "/api/billing", orderBody, 200},
 	} {
 		all = append(all, row{
-			p.name, "bare", 0.40, postConnections,
-			side{"emporium", post(p.path, p.body), p.status}, side{"bare", post(p.path, p.body), p.status},
+			name: p.name, against: "bare", target: 0.40, connections: postConnections,
+			ours: side{server: "emporium", request: post(p.path, p.body), status: p.status}, theirs: side{server: "bare", request: post(p.path, p.body), status: p.status},
 		})
 	}
 	const collection = "/api/collections/"
 	return append(all,
-		row{"GET one coupon", "PocketBase", 3, getConnections, here("/coupons/", 1, couponCount), theirs(collection+"coupons/records/", ids["coupons"])},
-		row{"GET one movie", "PocketBase", 3, getConnections, here("/api/movies/", 1, 200), theirs(collection+"movies/records/", first(ids["movies"], 200))},
-		row{"GET one item", "PocketBase", 3, getConnections, here("/api/v1/items/item", 1, itemCount), theirs(collection+"items/records/", ids["items"])},
-		row{"GET 20 coupons", "PocketBase", 3, getConnections, side{"emporium", get("/coupons"), 200}, side{"pocketbase", get(collection + "coupons/records?perPage=20&skipTotal=1"), 200}},
-		row{"POST a movie", "PocketBase", 3, postConnections, side{"emporium", post("/api/movies", movieBody), 200}, side{"pocketbase", post(collection+"movies/records", movieBody), 200}},
+		row{name: "GET one coupon", against: "PocketBase", target: 3, connections: getConnections, ours: here("/coupons/", 1, couponCount), theirs: theirs(collection+"coupons/records/", ids["coupons"])},
+		row{name: "GET one movie", against: "PocketBase", target: 3, connections: getConnections, ours: here("/api/movies/", 1, 200), theirs: theirs(collection+"movies/records/", first(ids["movies"], 200))},
+		row{name: "GET one item", against: "PocketBase", target: 3, connections: getConnections, ours: here("/api/v1/items/item", 1, itemCount), theirs: theirs(collection+"items/records/", ids["items"])},
+		row{name: "GET 20 coupons", against: "PocketBase", target: 3, connections: getConnections, ours: side{server: "emporium", request: get("/coupons"), status: 200}, theirs: side{server: "pocketbase", request: get(collection + "coupons/records?perPage=20&skipTotal=1"), status: 200}},
+		row{name: "POST a movie", against: "PocketBase", target: 3, connections: postConnections, ours: side{server: "emporium", request: post("/api/movies", movieBody), status: 200}, theirs: side{server: "pocketbase", request: post(collection+"movies/records", movieBody), status: 200}},
 	)
 }
 
@@ -161,7 +169,11 @@ func (b *bench) compare(r row) (m measured) {
 	if _, m.err = b.runSide(r, r.theirs, b.duration/4); m.err != nil {
 		return m
 	}
-	for range b.runs {
+	rounds := b.runs
+	if r.rounds > 0 {
+		rounds = min(rounds, r.rounds)
+	}
+	for range rounds {
 		var ours, theirs run
 		if ours, m.err = b.runSide(r, r.ours, b.duration); m.err != nil {
 			return m
@@ -175,13 +187,16 @@ func (b *bench) compare(r row) (m measured) {
 }
 
 func (b *bench) runSide(r row, s side, duration time.Duration) (run, error) {
-	p, err := b.server(s.server)
-	if err != nil {
-		return run{}, err
-	}
 	connections := r.connections
 	if b.connections > 0 {
 		connections = b.connections
+	}
+	if s.do != nil {
+		return s.do(connections, duration)
+	}
+	p, err := b.server(s.server)
+	if err != nil {
+		return run{}, err
 	}
 	before := p.cpu()
 	profiled := b.profile(p, r, s, duration)
@@ -196,7 +211,10 @@ func (b *bench) runSide(r row, s side, duration time.Duration) (run, error) {
 	profiled()
 	p.settle() // what it has left to do is part of what a request costs
 	used := p.cpu() - before
-	return run{rate: o.rate(), cpu: used / time.Duration(max(o.requests, 1))}, nil
+	if s.after != nil {
+		err = s.after()
+	}
+	return run{rate: o.rate(), cpu: used / time.Duration(max(o.requests, 1))}, err
 }
 
 // server gives a server, started when it is first asked for.
@@ -215,6 +233,10 @@ func (b *bench) server(name string) (*process, error) {
 	case "pocketbase":
 		p, err = start(b.folder, name, "/api/health", b.self, "as", "pocketbase", "ADDRESS", filepath.Join(b.folder, "pb_data"),
 			filepath.Join(b.folder, "records.json"), filepath.Join(b.folder, "ids.json"))
+	case "gateway", "caddy", "nginx", "reverseproxy":
+		p, err = b.startProxy(name)
+	default:
+		p, err = b.startOnServers(name)
 	}
 	if err != nil {
 		return nil, err
