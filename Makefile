@@ -5,6 +5,7 @@ SHELL := bash
 
 FUZZTIME ?= 30s
 ROUNDS ?= 200
+SECONDS_EACH ?= 60
 SCALAR ?= 1.46.4
 GOLANGCI := go tool -modfile=tools/golangci/go.mod golangci-lint
 REDOCLY := tools/npm/node_modules/.bin/redocly
@@ -28,6 +29,10 @@ race: ## all tests under the race detector
 .PHONY: durability
 durability: ## kill and restart the program ROUNDS times under load (200)
 	EMPORIUM_TEST_ROUNDS=$(ROUNDS) go test -count=1 -timeout=120m -run 'Durab|Kill' ./...
+
+.PHONY: faults
+faults: ## take away servers and processes under load, each for SECONDS_EACH (60)
+	EMPORIUM_TEST_FAULTS_SECONDS=$(SECONDS_EACH) go test -count=1 -timeout=120m -v ./internal/app/faulttest | grep -E '^ .*\| |^(---|ok|FAIL)'
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each
