@@ -1,15 +1,10 @@
 package apidocs_test
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
@@ -17,12 +12,12 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"emporium/internal/platform/testenv"
+	"emporium/internal/platform/testenv/browsertest"
 )
 
 // browser is a tab that remembers what it asked for and what it complained of.
 type browser struct {
-	context.Context
+	*browsertest.Tab
 	t          *testing.T
 	mu         sync.Mutex
 	requests   []string
@@ -31,33 +26,25 @@ type browser struct {
 
 func openBrowser(t *testing.T) (*browser, bool) {
 	t.Helper()
-	path, ok := testenv.Require(t, "chromium")
+	tab, ok := browsertest.Open(t)
 	if !ok {
 		return nil, false
 	}
-	flags := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	if os.Geteuid() == 0 { // the sandbox refuses root
-		flags = append(flags, chromedp.NoSandbox)
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), flags...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil { // starts it; a limit here would end it
+	b := &browser{Tab: tab, t: t}
+	t.Cleanup(func() {
+		if t.Failed() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			t.Logf("the browser complained: %q", b.complaints)
+		}
+	})
+	if _, err := chromedp.Call(b, network.Enable, network.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(stop)
-	b := &browser{Context: ctx, t: t}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+	if _, err := chromedp.Call(b, log.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := chromedp.Listen(ctx, b.hear); err != nil {
+	if err := chromedp.Listen(b, b.hear); err != nil {
 		t.Fatal(err)
 	}
 	return b, true
@@ -86,41 +73,6 @@ func (b *browser) hear(event any) {
 	}
 }
 
-func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b, steps...); err != nil {
-		b.picture("failed")
-		b.t.Fatalf("%v; complaints %q", err, b.complaints)
-	}
-}
-
-// await waits until a JavaScript expression holds.
-func (b *browser) await(expression string) {
-	b.t.Helper()
-	if _, err := chromedp.Run(b, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(30*time.Second))); err != nil {
-		b.picture("failed")
-		b.t.Fatalf("waiting for %s: %v; complaints %q", expression, err, b.complaints)
-	}
-}
-
-// picture keeps what the page looks like in the folder that
-// EMPORIUM_TEST_PICTURES names.
-func (b *browser) picture(name string) {
-	b.t.Helper()
-	dir := os.Getenv("EMPORIUM_TEST_PICTURES")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(b, chromedp.CaptureScreenshot())
-	if err != nil {
-		b.t.Error(err)
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
-		b.t.Error(err)
-	}
-}
-
 // clean fails the test for a complaint and for a request that left the origin.
 func (b *browser) clean(origin string) {
 	b.t.Helper()
@@ -139,29 +91,8 @@ func (b *browser) clean(origin string) {
 	}
 }
 
-const (
-	fits  = `document.documentElement.scrollWidth <= window.innerWidth`
-	shown = `["A small shop", "Read all things", "Make a thing", "Read my things"].every(
-		s => [...document.querySelectorAll("h1, h2, h3")].some(h => h.innerText.includes(s)))`
-)
-
-var widths = []struct {
-	name          string
-	width, height int64
-	phone         bool
-}{
-	{"desktop", 1280, 900, false},
-	{"phone", 390, 844, true},
-}
-
-func (b *browser) size(width, height int64, phone bool) {
-	b.t.Helper()
-	if phone {
-		b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait))
-		return
-	}
-	b.do(chromedp.EmulateViewport(width, height))
-}
+const shown = `["A small shop", "Read all things", "Make a thing", "Read my things"].every(
+	s => [...document.querySelectorAll("h1, h2, h3")].some(h => h.innerText.includes(s)))`
 
 func TestLandingPageInBrowser(t *testing.T) {
 	b, ok := openBrowser(t)
@@ -169,11 +100,10 @@ func TestLandingPageInBrowser(t *testing.T) {
 		return
 	}
 	s := openShop(t)
-	for _, w := range widths {
-		b.size(w.width, w.height, w.phone)
-		b.do(chromedp.Navigate(s.URL), chromedp.WaitVisible(".services"))
-		b.await(fits)
-		b.picture("home-" + w.name)
+	for _, size := range browsertest.Sizes {
+		b.Resize(size)
+		b.Do(chromedp.Navigate(s.URL), chromedp.WaitVisible(".services"))
+		b.Fits("home-" + size.Name)
 	}
 	b.clean(s.URL)
 }
@@ -184,15 +114,13 @@ func TestReferenceInBrowser(t *testing.T) {
 		return
 	}
 	s := openShop(t)
-	for _, w := range widths {
-		b.size(w.width, w.height, w.phone)
-		b.do(chromedp.Navigate(s.URL + "/docs"))
-		b.await(shown)
-		b.await(fits)
-		b.picture("docs-" + w.name)
-		b.do(chromedp.Click("#who"), chromedp.WaitVisible("#mail"))
-		b.await(fits)
-		b.picture("docs-sign-in-" + w.name)
+	for _, size := range browsertest.Sizes {
+		b.Resize(size)
+		b.Do(chromedp.Navigate(s.URL + "/docs"))
+		b.Await(shown)
+		b.Fits("docs-" + size.Name)
+		b.Do(chromedp.Click("#who"), chromedp.WaitVisible("#mail"))
+		b.Fits("docs-sign-in-" + size.Name)
 	}
 	b.try(s, "Read my things")
 	b.clean(s.URL)
@@ -203,22 +131,22 @@ func TestReferenceInBrowser(t *testing.T) {
 func (b *browser) try(s *shop, operation string) {
 	b.t.Helper()
 	before := len(s.calls())
-	b.await(`(() => {
+	b.Await(`(() => {
 		const heading = [...document.querySelectorAll("h3")].find(h => h.innerText.includes(` + "`" + operation + "`" + `));
 		const button = heading?.closest("section")?.querySelector(".show-api-client-button");
 		button?.click();
 		return Boolean(button);
 	})()`)
 	const press = `[...document.querySelectorAll("button")].find(b => b.textContent.includes(" request to "))`
-	b.await(`Boolean(` + press + `)`)
-	b.do(chromedp.Evaluate[chromedp.Void](press + `.click()`))
+	b.Await(`Boolean(` + press + `)`)
+	b.Do(chromedp.Evaluate[chromedp.Void](press + `.click()`))
 	// The page may still show the answer to an earlier call.
-	b.await(fmt.Sprintf(`document.querySelector(".scalar.z-overlay").innerText.includes("lamp %d")`, before+1))
+	b.Await(fmt.Sprintf(`document.querySelector(".scalar.z-overlay").innerText.includes("lamp %d")`, before+1))
 	if len(s.calls()) != before+1 {
 		b.t.Fatalf("%q reached the server as %q", operation, s.calls()[before:])
 	}
-	b.picture("docs-client")
-	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".app-exit-button").click()`), chromedp.WaitNotVisible(".app-exit-button"))
+	b.Picture("docs-client")
+	b.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".app-exit-button").click()`), chromedp.WaitNotVisible(".app-exit-button"))
 }
 
 func TestSignInOnce(t *testing.T) {
@@ -227,24 +155,24 @@ func TestSignInOnce(t *testing.T) {
 		return
 	}
 	s := openShop(t)
-	b.size(1280, 900, false)
-	b.do(chromedp.Navigate(s.URL + "/docs"))
-	b.await(shown)
+	b.Resize(browsertest.Desktop)
+	b.Do(chromedp.Navigate(s.URL + "/docs"))
+	b.Await(shown)
 
 	b.try(s, "Read my things")
-	b.do(chromedp.Click("#who"), chromedp.WaitVisible("#mail"),
+	b.Do(chromedp.Click("#who"), chromedp.WaitVisible("#mail"),
 		chromedp.SendKeys("#mail", "ada@example.org"), chromedp.SendKeys("#password", "open sesame"),
 		chromedp.Click("#sign-in button"))
-	b.await(`document.getElementById("who").innerText === "ada@example.org"`)
-	b.picture("docs-signed-in")
+	b.Await(`document.getElementById("who").innerText === "ada@example.org"`)
+	b.Picture("docs-signed-in")
 	b.try(s, "Read my things")
 	b.try(s, "Make a thing") // its token is optional
-	b.do(chromedp.Reload())
-	b.await(shown)
+	b.Do(chromedp.Reload())
+	b.Await(shown)
 	b.try(s, "Read my things") // the tab remembers
-	b.picture("docs-called")
-	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("sign-out").click()`))
-	b.await(`document.getElementById("who").innerText === "Sign in"`)
+	b.Picture("docs-called")
+	b.Do(chromedp.Evaluate[chromedp.Void](`document.getElementById("sign-out").click()`))
+	b.Await(`document.getElementById("who").innerText === "Sign in"`)
 	b.try(s, "Read my things")
 
 	const token = "Bearer e30."
@@ -267,13 +195,12 @@ func TestWrongPassword(t *testing.T) {
 		return
 	}
 	s := openShop(t)
-	b.size(390, 844, true)
-	b.do(chromedp.Navigate(s.URL+"/docs"), chromedp.Click("#who"), chromedp.WaitVisible("#mail"),
+	b.Resize(browsertest.Phone)
+	b.Do(chromedp.Navigate(s.URL+"/docs"), chromedp.Click("#who"), chromedp.WaitVisible("#mail"),
 		chromedp.SendKeys("#mail", "ada@example.org"), chromedp.SendKeys("#password", "guess"),
 		chromedp.Click("#sign-in button"))
-	b.await(`document.getElementById("message").innerText === "wrong mail or password"`)
-	b.await(fits)
-	b.picture("docs-wrong-password")
+	b.Await(`document.getElementById("message").innerText === "wrong mail or password"`)
+	b.Fits("docs-wrong-password")
 }
 
 // The policy holds in a browser: a script that gets into a page does not run, and
@@ -285,16 +212,16 @@ func TestPolicyHolds(t *testing.T) {
 	}
 	s := openShop(t)
 	for _, path := range []string{"/", "/docs"} {
-		b.do(chromedp.Navigate(s.URL + path))
-		b.await(`document.readyState === "complete"`)
-		b.do(chromedp.Evaluate[chromedp.Void](`
+		b.Do(chromedp.Navigate(s.URL + path))
+		b.Await(`document.readyState === "complete"`)
+		b.Do(chromedp.Evaluate[chromedp.Void](`
 			window.ran = "";
 			document.addEventListener("securitypolicyviolation", e => { window.stopped = (window.stopped || "") + " " + e.effectiveDirective; });
 			const script = document.createElement("script"); script.textContent = "window.ran += 'script'"; document.body.append(script);
 			const div = document.createElement("div"); div.innerHTML = "<img src=x onerror=\"window.ran += 'handler'\">"; document.body.append(div);
 			const frame = document.createElement("iframe"); frame.src = "https://elsewhere.example/"; document.body.append(frame);
 		`))
-		b.await(`["script-src-elem", "script-src-attr", "frame-src"].every(d => (window.stopped || "").includes(d))`)
-		b.await(`window.ran === ""`)
+		b.Await(`["script-src-elem", "script-src-attr", "frame-src"].every(d => (window.stopped || "").includes(d))`)
+		b.Await(`window.ran === ""`)
 	}
 }
