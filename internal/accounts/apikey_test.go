@@ -39,7 +39,7 @@ func TestAPIKey(t *testing.T) {
 	if !strings.HasPrefix(k.Key, "emk_") || len(k.Key) != 4+43+6 || k.Scopes != "coupons:read coupons:write" || !strings.HasSuffix(k.Key, k.Hint) {
 		t.Errorf("made %+v", k)
 	}
-	want := market.Identity{User: a.ID, Scopes: "coupons:read coupons:write"}
+	want := market.Identity{User: a.ID, Scopes: "coupons:read coupons:write", Key: k.ID}
 	for where, tokens := range d.verifiers() {
 		if id, err := tokens.Identify(t.Context(), k.Key); err != nil || id != want {
 			t.Errorf("%s: %v, %v", where, id, err)

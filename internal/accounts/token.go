@@ -222,7 +222,7 @@ type holder struct {
 }
 
 func (h holder) identity() market.Identity {
-	return market.Identity{User: h.user, Staff: h.staff, Scopes: h.scopes}
+	return market.Identity{User: h.user, Staff: h.staff, Scopes: h.scopes, Key: h.apiKey}
 }
 
 // seen remembers tokens that held, by their hash: what is in memory cannot be

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -169,6 +170,77 @@ func TestOriginsSplit(t *testing.T) {
 		}
 		if status, h := call(t, http.MethodOptions, p.URL+"/api/movies", "", "Origin", site, "Access-Control-Request-Method", "DELETE"); status != 204 || !strings.Contains(h.Get("Access-Control-Allow-Methods"), "DELETE") {
 			t.Errorf("a preflight: %d %v", status, h)
+		}
+	}
+}
+
+// An API key has a quota of its own, within its account's, where the accounts run
+// and where they do not. Asking whose it is uses up nothing.
+func TestKeysAreLimited(t *testing.T) {
+	limits := []string{shared, "--access=protected", "--limit-address=off", "--limit-account=20/1h", "--limit-key=12/1h"}
+	start := func(more ...string) string {
+		return programtest.Start(t, append(append(limits, "--data="+t.TempDir()), more...)...).URL
+	}
+	accounts := start("accounts")
+	movies := start("--accounts-url="+accounts, "inventory")
+	gateway := start("--accounts-url="+accounts, "--inventory-url="+movies, "gateway")
+	ask := func(path, body, token string) (got struct {
+		Token string `json:"access_token"`
+		Key   string
+	}) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, gateway+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", token)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode > 201 {
+			t.Fatalf("%s: %s %v", path, resp.Status, err)
+		}
+		return got
+	}
+	ask("/api/user", `{"firstName":"Ada","lastName":"Byron","birthDate":"1990-12-10","mail":"ada@example.com","password":"a lamp and two chairs"}`, "")
+	token := "Bearer " + ask("/api/user/auth", `{"mail":"ada@example.com","password":"a lamp and two chairs"}`, "").Token
+	one := "Bearer " + ask("/api/user/1/keys", `{"name":"one","scopes":"*:read"}`, token).Key
+	other := "Bearer " + ask("/api/user/1/keys", `{"name":"other","scopes":"*:read"}`, token).Key
+	// until asks with a key until it is too often, and gives how often it was not.
+	until := func(path, auth string) (n int) {
+		t.Helper()
+		for ; n < 30; n++ {
+			status, h := call(t, http.MethodGet, gateway+path, "", "Authorization", auth)
+			if status == http.StatusTooManyRequests {
+				return n
+			}
+			if status != http.StatusOK || len(h["Ratelimit"]) == 0 {
+				t.Fatalf("%s: %d %v", path, status, h)
+			}
+		}
+		return n
+	}
+	for range 30 {
+		if status, h := call(t, http.MethodGet, gateway+"/api/user/key", "", "Authorization", one); status != http.StatusOK {
+			t.Fatalf("asking whose a key is: %d %v", status, h)
+		}
+	}
+	for _, c := range []struct {
+		path, who string
+		auth      string
+		want      int
+	}{
+		{"/api/movies", "a key where the accounts do not run", one, 12},
+		{"/api/movies", "another key of the account", other, 8},
+		{"/api/movies", "the account, whose quota its keys used up", token, 0},
+		{"/api/user/1", "a key where the accounts run", one, 12}, // counted by another process, where two keys were made
+		{"/api/user/1", "the account, which made two keys there", token, 6},
+	} {
+		if n := until(c.path, c.auth); n != c.want {
+			t.Errorf("%s: %d calls, want %d", c.who, n, c.want)
 		}
 	}
 }

@@ -116,7 +116,7 @@ type ForKeys uint8
 const (
 	ByScope ForKeys = iota // what its scopes say
 	NoKeys                 // nothing: a token is wanted, of somebody who signed in
-	AnyKey                 // whatever its scopes are
+	AnyKey                 // ask about itself, whatever its scopes are; it is not counted, since processes ask it for calls that they count
 )
 
 // limit holds an API key to its scopes. Where anyone may call, one that does not

@@ -128,8 +128,10 @@ func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *ht
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := g.api.options.Limits.caller(w, r, id); err != nil {
-			return nil, nil, err
+		if op.Keys != AnyKey {
+			if err := g.api.options.Limits.caller(w, r, id); err != nil {
+				return nil, nil, err
+			}
 		}
 		if id != (market.Identity{}) {
 			ctx = market.WithIdentity(ctx, id)
