@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
-	"net/url"
 	"regexp"
 	"sync"
 	"sync/atomic"
@@ -73,14 +73,8 @@ type commitDoor struct {
 
 func newCommitDoor(t *testing.T, at string, arrives bool) *commitDoor {
 	t.Helper()
-	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	behind := u.Host
-	if u.Port() == "" {
-		behind += ":5432"
-	}
+	u := parseURL(t, at)
+	behind := hostPort(u)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +129,12 @@ func (d *commitDoor) pass(near, far net.Conn) {
 	}
 }
 
+func copyAll(to, from net.Conn) (int64, error) {
+	defer to.Close()
+	defer from.Close()
+	return io.Copy(to, from)
+}
+
 // TestServerLostGroup loses its server in the middle of a group of which one
 // change was refused for what another had done: that one was not done, either,
 // and nobody is told that it was.
@@ -143,9 +143,9 @@ func TestServerLostGroup(t *testing.T) {
 	if !ok {
 		return
 	}
-	door := newDoor(t, at)
+	wire, through := newWire(t, at)
 	o := serverOptions(t, at)
-	o.URL = door.url
+	o.URL = through
 	db := dbtest.OpenWith(t, o)
 	add := db.Prepare(`INSERT INTO entry (n) VALUES ($1)`)
 	exec := func(n int, before func()) error {
@@ -167,7 +167,7 @@ func TestServerLostGroup(t *testing.T) {
 		{1, sync.OnceFunc(func() { close(began); <-hold })},
 		{2, func() {}},
 		{2, func() {}},
-		{3, func() { door.shut(true) }},
+		{3, func() { wire.Down(true) }},
 	} {
 		go func() { results <- result{change.n, exec(change.n, change.before)} }()
 		<-began
@@ -178,7 +178,7 @@ func TestServerLostGroup(t *testing.T) {
 	for range 4 {
 		all = append(all, <-results)
 	}
-	door.shut(false)
+	wire.Down(false)
 	count := db.Prepare(`SELECT COUNT(*) FROM entry WHERE n = $1`)
 	eventually(t, func() error { return db.Ready(t.Context()) })
 	for _, r := range all {

@@ -138,10 +138,7 @@ func TestServerOtherSecret(t *testing.T) {
 	if err := first.Ready(t.Context()); err != nil {
 		t.Error(err)
 	}
-	own, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := parseURL(t, at)
 	own.Path = "/" + o.Database
 	dbtest.Run(t, own.String(), "DELETE FROM secret_mark") // as the message says
 	dbtest.OpenWith(t, o)
@@ -157,10 +154,7 @@ func TestServerRefuses(t *testing.T) {
 	role := dbtest.NewName(t, at, "role") // no database of that name will be
 	dbtest.Run(t, at, "CREATE ROLE "+role+" LOGIN PASSWORD 'x'")
 	defer dbtest.Run(t, at, "DROP ROLE "+role)
-	limited, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	limited := parseURL(t, at)
 	limited.User = url.UserPassword(role, "x")
 	for name, c := range map[string]struct {
 		url  string
@@ -187,11 +181,7 @@ func TestServerIsWaitedFor(t *testing.T) {
 	if !ok {
 		return
 	}
-	door := newDoor(t, at)
-	o := serverOptions(t, at)
-	o.URL = door.url
-	door.shut(true)
-	db := dbtest.OpenAway(t, o)
+	db, come := awayServer(t, at)
 	read := db.Prepare(`SELECT n FROM count WHERE name = $1`)
 	if err := db.PrepareErr(); err != nil {
 		t.Fatal(err)
@@ -205,7 +195,7 @@ func TestServerIsWaitedFor(t *testing.T) {
 			t.Errorf("while it is waited for: %v", err)
 		}
 	}
-	door.shut(false)
+	come()
 	eventually(t, func() error { return db.Ready(t.Context()) })
 	if err := read.QueryRow(t.Context(), "a").Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d, %v", n, err)
@@ -218,13 +208,9 @@ func TestServerWrongStatement(t *testing.T) {
 	if !ok {
 		return
 	}
-	door := newDoor(t, at)
-	o := serverOptions(t, at)
-	o.URL = door.url
-	door.shut(true)
-	db := dbtest.OpenAway(t, o)
+	db, come := awayServer(t, at)
 	wrong := db.Prepare(`SELECT colour FROM count`)
-	door.shut(false)
+	come()
 	eventually(t, db.PrepareErrIsKnown)
 	if err := db.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("ready with a wrong statement: %v", err)
@@ -398,10 +384,7 @@ func TestServerForgetsHosts(t *testing.T) {
 	if !ok {
 		return
 	}
-	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parseURL(t, at)
 	q := u.Query()
 	q.Set("tcp_keepalives_count", "7")
 	u.RawQuery = q.Encode()
@@ -409,7 +392,7 @@ func TestServerForgetsHosts(t *testing.T) {
 	o.URL = u.String()
 	db := dbtest.OpenWith(t, o)
 	var idle, interval, count string
-	err = db.Prepare(`SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count')`).
+	err := db.Prepare(`SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count')`).
 		QueryRow(t.Context()).Scan(&idle, &interval, &count)
 	if err != nil || idle != "30" || interval != "10" || count != "7" {
 		t.Errorf("it asks after %s s, every %s s, %s times; %v", idle, interval, count, err)
@@ -424,10 +407,7 @@ func TestServerInterrupts(t *testing.T) {
 		return
 	}
 	o := serverOptions(t, at)
-	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := parseURL(t, at)
 	u.RawQuery = url.Values{"statement_timeout": {"300"}}.Encode()
 	o.URL = u.String()
 	db := dbtest.OpenWith(t, o)
@@ -445,75 +425,40 @@ func TestServerInterrupts(t *testing.T) {
 	}
 }
 
-// door stands in front of a server, and may be shut.
-type door struct {
-	url    string
-	closed atomic.Bool
-	mu     sync.Mutex
-	open   []net.Conn
+// awayServer opens a database whose server comes as soon as come is called.
+func awayServer(t *testing.T, at string) (db *database.DB, come func()) {
+	t.Helper()
+	wire, through := newWire(t, at)
+	o := serverOptions(t, at)
+	o.URL = through
+	wire.Down(true)
+	return dbtest.OpenAway(t, o), func() { wire.Down(false) }
 }
 
-func newDoor(t *testing.T, at string) *door {
+// newWire leads to a server, whose address through the wire it gives.
+func newWire(t *testing.T, at string) (wire *testenv.Wire, through string) {
+	t.Helper()
+	u := parseURL(t, at)
+	wire = testenv.NewWire(t, hostPort(u))
+	u.Host = wire.Address()
+	return wire, u.String()
+}
+
+func parseURL(t *testing.T, at string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := u.Host
+	return u
+}
+
+// hostPort is where the server of an address listens.
+func hostPort(u *url.URL) string {
 	if u.Port() == "" {
-		behind += ":5432"
+		return net.JoinHostPort(u.Hostname(), "5432")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	u.Host = l.Addr().String()
-	d := &door{url: u.String()}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if d.closed.Load() {
-				_ = c.Close()
-				continue
-			}
-			go d.pass(c, behind)
-		}
-	}()
-	return d
-}
-
-func (d *door) pass(c net.Conn, behind string) {
-	s, err := net.Dial("tcp", behind)
-	if err != nil {
-		_ = c.Close()
-		return
-	}
-	d.mu.Lock()
-	d.open = append(d.open, c, s)
-	d.mu.Unlock()
-	go func() { _, _ = copyAll(s, c) }()
-	_, _ = copyAll(c, s)
-}
-
-func copyAll(to, from net.Conn) (int64, error) {
-	defer to.Close()
-	defer from.Close()
-	n, err := to.(*net.TCPConn).ReadFrom(from)
-	return n, err
-}
-
-func (d *door) shut(yes bool) {
-	d.closed.Store(yes)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, c := range d.open {
-		_ = c.Close()
-	}
-	d.open = nil
+	return u.Host
 }
 
 // serverMain is the other process of [TestServerSharedStart].
