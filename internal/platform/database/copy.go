@@ -195,16 +195,12 @@ func (cp *copier) table(ctx context.Context, t copyTable) error {
 		columns[i] = pgx.Identifier{c}.Sanitize()
 	}
 	list := strings.Join(columns, ", ")
-	rows, err := cp.from.QueryContext(ctx, `SELECT `+list+` FROM `+name) //nolint:rowserrcheck // write does
-	if err != nil {
-		return err
-	}
 	out, in := io.Pipe()
 	var read int64
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		in.CloseWithError(errors.Join(cp.write(rows, len(columns), in, &read), rows.Close()))
+		in.CloseWithError(cp.write(ctx, `SELECT `+list+` FROM `+name, in, &read))
 	}()
 	tag, err := cp.to.PgConn().CopyFrom(ctx, out, `COPY `+name+` (`+list+`) FROM STDIN`)
 	out.CloseWithError(err) // ends the other, should it still write
@@ -227,11 +223,21 @@ func (cp *copier) table(ctx context.Context, t copyTable) error {
 	return err
 }
 
-// write writes rows in the text form of COPY (PostgreSQL's documentation, COPY,
-// "Text Format"), in which the server reads values of every type.
-func (cp *copier) write(rows *sql.Rows, columns int, to io.Writer, read *int64) error {
+// write writes what a query finds in the text form of COPY (PostgreSQL's
+// documentation, COPY, "Text Format"), in which the server reads values of every
+// type.
+func (cp *copier) write(ctx context.Context, query string, to io.Writer, read *int64) error {
+	rows, err := cp.from.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
 	out := bufio.NewWriterSize(to, 64<<10)
-	values, places := make([]any, columns), make([]any, columns)
+	values, places := make([]any, len(columns)), make([]any, len(columns))
 	for i := range values {
 		places[i] = &values[i]
 	}
@@ -245,7 +251,6 @@ func (cp *copier) write(rows *sql.Rows, columns int, to io.Writer, read *int64) 
 			if i > 0 {
 				line = append(line, '\t')
 			}
-			var err error
 			if line, err = appendCopyText(line, v); err != nil {
 				return err
 			}

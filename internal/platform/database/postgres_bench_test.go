@@ -106,15 +106,13 @@ func measure(b *testing.B, act func(i int) error) {
 	b.ResetTimer()
 	for range serverCallers {
 		go func() {
-			for i := range todo {
-				if err := act(i); err != nil {
-					failed <- fmt.Errorf("act %d: %w", i, err)
-					for range todo { //nolint:revive // the others go on
-					}
-					return
+			var err error
+			for i := range todo { // to the end: the others go on
+				if err == nil {
+					err = act(i)
 				}
 			}
-			failed <- nil
+			failed <- err
 		}()
 	}
 	for i := range b.N {

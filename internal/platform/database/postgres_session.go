@@ -57,7 +57,9 @@ func newSession(c *pgxpool.Conn) *session {
 
 // expectAnswer gives the server its time to answer, anew.
 func (s *session) expectAnswer() {
-	_ = s.conn.PgConn().Conn().SetDeadline(time.Now().Add(answerTimeout)) //nolint:forbidigo // the system's, as the deadline is; a connection that is gone says so when it is used
+	now := time.Now() //nolint:forbidigo // a deadline of the network, not of the domain
+	// A connection that is gone says so when it is used.
+	_ = s.conn.PgConn().Conn().SetDeadline(now.Add(answerTimeout))
 }
 
 func (s *session) release() {
@@ -237,6 +239,10 @@ func (p *described) decode(to []driver.Value, raw [][]byte) ([]driver.Value, err
 		return to, valueError{fmt.Errorf("%d columns came, and %d were prepared", len(raw), len(p.formats))}
 	}
 	for i, b := range raw {
+		if b == nil {
+			to = append(to, nil)
+			continue
+		}
 		v, err := decodeValue(p.Fields[i].DataTypeOID, b)
 		if err != nil {
 			return to, valueError{fmt.Errorf("column %s: %w", p.Fields[i].Name, err)}
@@ -249,10 +255,8 @@ func (p *described) decode(to []driver.Value, raw [][]byte) ([]driver.Value, err
 // epoch is where PostgreSQL counts microseconds from, in Unix time.
 const epoch = 946_684_800_000_000
 
+// decodeValue gives a value that is not NULL.
 func decodeValue(oid uint32, b []byte) (driver.Value, error) {
-	if b == nil {
-		return nil, nil //nolint:nilnil // the value of NULL
-	}
 	var size int
 	switch oid {
 	case pgtype.Int8OID, pgtype.TimestamptzOID, pgtype.Float8OID:

@@ -1,5 +1,7 @@
 package database
 
+import "errors"
+
 // sqliteTx is a change behind its savepoint.
 type sqliteTx struct {
 	writer *writer
@@ -55,7 +57,7 @@ func (tx *sqliteTx) holdKey(int64) {}
 // Most failures undo their statement alone; a full disk, a failed read or write
 // and `ROLLBACK` as a conflict's resolution undo everything.
 func (tx *sqliteTx) check(err error) error {
-	if err != nil && err != ErrNoRows && tx.lost == nil && !tx.writer.stands() { //nolint:errorlint // given unwrapped
+	if err != nil && !errors.Is(err, ErrNoRows) && tx.lost == nil && !tx.writer.stands() {
 		tx.lost = err
 	}
 	return err
