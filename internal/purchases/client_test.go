@@ -143,37 +143,39 @@ func TestClientPurchases(t *testing.T) {
 }
 
 func TestClientFailures(t *testing.T) {
+	var patient purchases.ClientOptions // for what a busy machine is slow to answer
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
 		want    market.Kind
 		cause   string
+		options purchases.ClientOptions
 	}{
-		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, market.Unavailable, "500"},
-		"401": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, market.Unavailable, "401"},
-		"400": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, market.Invalid, "400"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, market.Unavailable, "500", patient},
+		"401": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, market.Unavailable, "401", patient},
+		"400": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, market.Invalid, "400", patient},
 		"page": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "<html>")
-		}, market.Unavailable, "/api/products/1"},
+		}, market.Unavailable, "/api/products/1", patient},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, `{"product":`)
-		}, market.Unavailable, "EOF"},
+		}, market.Unavailable, "EOF", patient},
 		"too long": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"product": {"face": "`+strings.Repeat("x", 2000)+`"}}`)
-		}, market.Unavailable, "over 1000 bytes"},
+		}, market.Unavailable, "over 1000 bytes", purchases.ClientOptions{MaxBody: 1000}},
 		"slow head": {func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
-		}, market.Unavailable, "timeout awaiting response headers"},
+		}, market.Unavailable, "timeout awaiting response headers", purchases.ClientOptions{Answer: 100 * time.Millisecond}},
 		"slow body": {func(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
-		}, market.Unavailable, "Client.Timeout"},
+		}, market.Unavailable, "Client.Timeout", purchases.ClientOptions{Whole: 300 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := clientOf(t, purchases.ClientOptions{MaxBody: 1000, Answer: 100 * time.Millisecond, Whole: 300 * time.Millisecond}, c.handler)
+			client := clientOf(t, c.options, c.handler)
 			_, err := client.Product(t.Context(), 1)
-			var e *market.Error
-			if !errors.As(err, &e) || e.Kind != c.want || e.Cause == nil || !strings.Contains(e.Cause.Error(), c.cause) {
+			e, ok := errors.AsType[*market.Error](err)
+			if !ok || e.Kind != c.want || e.Cause == nil || !strings.Contains(e.Cause.Error(), c.cause) {
 				t.Fatalf("got %#v, want kind %d because of %q", e, c.want, c.cause)
 			}
 			if strings.Contains(e.Detail, "127.0.0.1") {
