@@ -73,6 +73,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
+	config.PingTimeout = config.ConnConfig.ConnectTimeout // of one that rested, when it is wanted again
 	for name, value := range map[string]string{
 		"application_name":                    "emporium-" + db.options.Name,
 		"statement_timeout":                   inMillis(statementTimeout),

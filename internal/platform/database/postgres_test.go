@@ -437,6 +437,36 @@ func TestServerInterrupts(t *testing.T) {
 	}
 }
 
+// TestServerStalls has a server that is there and does not answer, after its
+// connections have rested: who reads is told so, and not kept.
+func TestServerStalls(t *testing.T) {
+	at, ok := server(t)
+	if !ok {
+		return
+	}
+	wire, through := newWire(t, at)
+	o := serverOptions(t, at)
+	u := parseURL(t, through)
+	q := u.Query()
+	q.Set("connect_timeout", "1")
+	u.RawQuery = q.Encode()
+	o.URL = u.String()
+	db := dbtest.OpenWith(t, o)
+	time.Sleep(1100 * time.Millisecond) // the pool asks a connection how it is after a second
+	goOn := wire.Stall()
+	defer goOn()
+	told := make(chan error, 1)
+	go func() { told <- db.Ready(t.Context()) }()
+	select {
+	case err := <-told:
+		if market.KindOf(err) != market.Unavailable {
+			t.Errorf("told %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("nothing is told for half a minute")
+	}
+}
+
 // awayServer opens a database whose server comes as soon as come is called.
 func awayServer(t *testing.T, at string) (db *database.DB, come func()) {
 	t.Helper()
