@@ -22,8 +22,9 @@ const startTimeout = 3 * time.Second
 
 // connect makes the database ready to use, and goes on trying in the background
 // when the server does not answer. The error is what will not pass by itself.
-func (e *postgresEngine) connect(ctx context.Context) error {
-	ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+func (e *postgresEngine) connect(opening context.Context) error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(opening))
+	e.stop = stop
 	first := make(chan error, 1)
 	e.connecting.Go(func() {
 		err := e.setUp(ctx)
@@ -49,13 +50,11 @@ func (e *postgresEngine) connect(ctx context.Context) error {
 		if err == nil || passes(err) {
 			return nil
 		}
-		e.stop()
-		e.connecting.Wait()
-		return err
+		return errors.Join(err, e.close())
 	case <-time.After(startTimeout):
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-opening.Done():
+		return errors.Join(opening.Err(), e.close())
 	}
 }
 

@@ -202,6 +202,29 @@ func TestServerIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestServerIsNotWaitedFor gives up opening a database whose server does not
+// answer, as a command does that is told to end.
+func TestServerIsNotWaitedFor(t *testing.T) {
+	at, ok := server(t)
+	if !ok {
+		return
+	}
+	wire, through := newWire(t, at)
+	goOn := wire.Stall()
+	defer goOn()
+	o := serverOptions(t, at)
+	o.URL = through
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := database.Open(ctx, o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("opened with %v", err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it gave up after %s", took)
+	}
+}
+
 // TestServerWrongStatement prepares a wrong statement before its server is there.
 func TestServerWrongStatement(t *testing.T) {
 	at, ok := server(t)
