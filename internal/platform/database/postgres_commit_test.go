@@ -192,44 +192,58 @@ func TestServerLostGroup(t *testing.T) {
 	}
 }
 
-// TestServerWrongValue runs a change with a value that its column cannot hold:
-// the change is told so, at once, and its neighbours go on.
+// TestServerWrongValue runs a change with a value that its column cannot hold, and
+// one with a row that its place cannot: the change is told so, at once, and its
+// neighbours go on.
 func TestServerWrongValue(t *testing.T) {
 	at, ok := server(t)
 	if !ok {
 		return
 	}
-	db := dbtest.OpenWith(t, serverOptions(t, at))
-	add := db.Prepare(`INSERT INTO entry (n) VALUES ($1::integer)`)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	hold, errs := make(chan struct{}), make(chan error, 5)
-	for i := range 5 {
-		go func() {
-			errs <- db.Update(ctx, func(tx *database.Tx) error {
-				if i == 0 {
-					<-hold // the others come together
-				}
-				n := int64(i)
-				if i == 2 {
-					n = 1 << 40
-				}
-				_, err := tx.Exec(add, n)
-				return err
-			})
-		}()
-	}
-	time.Sleep(50 * time.Millisecond)
-	close(hold)
-	wrong := 0
-	for range 5 {
-		if err := <-errs; err != nil {
-			if wrong++; market.KindOf(err) == market.Unavailable {
-				t.Errorf("told %v", err)
+	for name, c := range map[string]struct {
+		add string
+		run func(tx *database.Tx, add *database.Stmt, n int) error
+	}{
+		"a column": {`INSERT INTO entry (n) VALUES ($1::integer)`, func(tx *database.Tx, add *database.Stmt, n int) error {
+			if n == 2 {
+				n = 1 << 40
 			}
-		}
-	}
-	if wrong != 1 {
-		t.Errorf("%d changes failed for one wrong value", wrong)
+			_, err := tx.Exec(add, n)
+			return err
+		}},
+		"a place": {`INSERT INTO entry (n, of) VALUES ($1::bigint, NULLIF($1::bigint, 2)) RETURNING of`, func(tx *database.Tx, add *database.Stmt, n int) error {
+			return tx.QueryRowLater(add, n).Scan(new(int)) // NULL is none
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := dbtest.OpenWith(t, serverOptions(t, at))
+			add := db.Prepare(c.add)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			hold, errs := make(chan struct{}), make(chan error, 5)
+			for i := range 5 {
+				go func() {
+					errs <- db.Update(ctx, func(tx *database.Tx) error {
+						if i == 0 {
+							<-hold // the others come together
+						}
+						return c.run(tx, add, i)
+					})
+				}()
+			}
+			time.Sleep(50 * time.Millisecond)
+			close(hold)
+			wrong := 0
+			for range 5 {
+				if err := <-errs; err != nil {
+					if wrong++; market.KindOf(err) == market.Unavailable {
+						t.Errorf("told %v", err)
+					}
+				}
+			}
+			if wrong != 1 {
+				t.Errorf("%d changes failed for one wrong value", wrong)
+			}
+		})
 	}
 }

@@ -103,7 +103,7 @@ func (t *transaction) send() (r result, err error) {
 		err = closing
 	}
 	if err == nil {
-		err = misses
+		return r, misses
 	}
 	return r, t.check(err)
 }
