@@ -37,3 +37,7 @@ func ModeOf(c *Config) string {
 	mode, _ := c.mode()
 	return string(mode)
 }
+
+// OnThisMachine is whether a command takes the server of a data folder for one of
+// this machine, whose certificate need not have its address as a name.
+func OnThisMachine(base string) bool { return onThisMachine(base) }

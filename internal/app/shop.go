@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,9 +42,10 @@ func reach(ctx context.Context, c *Config, server, token string, g goods) (*shop
 	if addresses, err := os.ReadFile(c.file(addressFile)); err == nil {
 		base, _, _ := strings.Cut(string(addresses), "\n")
 		s := &shop{base: base, client: client, token: token}
-		if strings.HasPrefix(base, "https://") {
+		if onThisMachine(base) {
 			// Its certificate is for the name under which others know it. Here it is
-			// known by its address, which the data folder says.
+			// known by its address, which the data folder says, and what is sent there
+			// does not leave the machine.
 			client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
 		}
 		secret := []byte(c.Secret)
@@ -60,6 +64,25 @@ func reach(ctx context.Context, c *Config, server, token string, g goods) (*shop
 		return nil, fmt.Errorf("no server runs on %s, and its data cannot be opened: %w", c.Data, err)
 	}
 	return &shop{app: a}, nil
+}
+
+// onThisMachine says whether a server listens on an address of this machine: a
+// loopback one, all of them, or one of its interfaces. A folder that came here
+// from elsewhere may still name another machine's.
+func onThisMachine(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	if ip == nil || ip.IsLoopback() || ip.IsUnspecified() {
+		return ip != nil
+	}
+	own, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(own, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
 }
 
 func (s *shop) alive(ctx context.Context) bool {

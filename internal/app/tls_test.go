@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"emporium/internal/app"
 	"emporium/internal/app/programtest"
 	"emporium/internal/platform/httpapi/edge/edgetest"
 )
@@ -86,6 +87,10 @@ func TestTLS(t *testing.T) {
 	if status, out, errs := command(t, "", "export", "movies", "--data="+s.dir); status != 0 || !strings.Contains(out, "[") {
 		t.Errorf("export: %d %q %q", status, out, errs)
 	}
+	// One that is named has to prove its name.
+	if status, out, errs := command(t, "", "export", "movies", "--data="+s.dir, "--server="+s.URL); status != 1 || !strings.Contains(errs, "certificate") {
+		t.Errorf("export from a server whose issuer nobody knows: %d %q %q", status, out, errs)
+	}
 	if curl, err := exec.LookPath("curl"); err == nil {
 		ca := filepath.Join(t.TempDir(), "ca.pem")
 		if err := os.WriteFile(ca, s.ca.PEM(), 0o600); err != nil {
@@ -115,6 +120,29 @@ func TestTLS(t *testing.T) {
 	}
 	if err := s.Stop(); err != nil {
 		t.Errorf("%v\n%s", err, s.Output())
+	}
+}
+
+// A certificate goes unlooked at only where nobody can stand in between.
+func TestServersOfThisMachine(t *testing.T) {
+	bases := map[string]bool{
+		"https://127.0.0.1:8080": true, "https://127.9.9.9:1": true, "https://[::1]:8080": true, "https://[::]:443": true, "https://0.0.0.0:443": true,
+		"https://203.0.113.7:8080": false, "https://[2001:db8::7]:443": false, "https://shop.example": false, "https://127.0.0.1.shop.example": false,
+		"https://localhost:8080": false, "https://127.0.0.1@shop.example": false, "": false, "%": false,
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range own {
+		if n, ok := a.(*net.IPNet); ok {
+			bases["https://"+net.JoinHostPort(n.IP.String(), "8080")] = true
+		}
+	}
+	for base, want := range bases {
+		if got := app.OnThisMachine(base); got != want {
+			t.Errorf("%q: %t, want %t", base, got, want)
+		}
 	}
 }
 
