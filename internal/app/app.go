@@ -211,7 +211,7 @@ func (a *App) mount() error {
 	}
 	handler = gateway.SameMode(handler, a.mode, a.log)
 	handler = a.around(handler)
-	front := httpapi.FrontOptions{Now: a.now, Log: a.log, Alias: api.Alias}
+	front := httpapi.FrontOptions{Now: a.now, Log: a.log, AnswerTime: time.Duration(a.config.Limit.AnswerTime), Alias: api.Alias}
 	if a.config.LogRequest {
 		front.Requests = a.log
 	}

@@ -68,6 +68,10 @@ func (a *App) drain(server *http.Server) error {
 	return nil
 }
 
+// workTime is how long a call may take beside what its caller takes to send and
+// to read: a gateway waits as long for the head of a service's answer.
+const workTime = 30 * time.Second
+
 // newServer makes a server with limits on everything that comes from outside.
 // Bodies have limits of their own, by operation.
 func (a *App) newServer(handler http.Handler) *http.Server {
@@ -75,7 +79,9 @@ func (a *App) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, ConnState: a.connections.State, ConnContext: a.connections.Context,
 		ReadHeaderTimeout: time.Duration(c.HeaderTime), ReadTimeout: time.Duration(c.RequestTime),
-		WriteTimeout: time.Duration(c.AnswerTime), IdleTimeout: time.Duration(c.IdleTime), MaxHeaderBytes: c.HeaderBytes,
+		// The bound of the whole, from the head of the request on; what is long has
+		// bounds of its own, see httpapi.FrontOptions.
+		WriteTimeout: time.Duration(c.RequestTime) + workTime + time.Duration(c.AnswerTime), IdleTimeout: time.Duration(c.IdleTime), MaxHeaderBytes: c.HeaderBytes,
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: c.Streams, WriteByteTimeout: time.Duration(c.AnswerTime)},
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}

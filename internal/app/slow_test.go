@@ -13,8 +13,8 @@ import (
 	"emporium/internal/app/programtest"
 )
 
-// ways are how callers hold a server up: with half a head, with a body that does
-// not end, and with an answer that they do not read.
+// ways are how callers hold a server up: with half a head, and with a body that
+// does not end.
 var ways = []string{
 	"GET /api/movies HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
 	"POST /api/movies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n",
@@ -116,6 +116,68 @@ func TestSlowSendersMakeRoom(t *testing.T) {
 	for deadline := time.Now().Add(30 * time.Second); open.Load() > 1500; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d connections are open, of 1500", open.Load())
+		}
+	}
+}
+
+// Who does not read a long answer is let go, by a service and by a gateway, in
+// the time that was set; who reads it slowly gets all of it.
+func TestSlowReaders(t *testing.T) {
+	const coupons, size = 120, 100_000 // more than the system takes for somebody who does not read
+	p := programtest.Start(t, "--data="+t.TempDir(), "--limit-answer-time=1s", "coupons")
+	for range coupons {
+		if status, answer := post(t, p.URL+"/coupons", `{"description":"`+strings.Repeat("a", size)+`"}`); status != http.StatusCreated {
+			t.Fatalf("%d %s", status, answer)
+		}
+	}
+	front := programtest.Start(t, "--data="+t.TempDir(), "--limit-answer-time=1s", "--coupons-url="+p.URL, "gateway")
+	for name, server := range map[string]*programtest.Program{"service": p, "gateway": front} {
+		read := func(first, between time.Duration) (got int) {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+			_ = conn.SetDeadline(time.Now().Add(40 * time.Second))
+			_, _ = io.WriteString(conn, "GET /coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+			time.Sleep(first)
+			for piece := make([]byte, 256<<10); ; time.Sleep(between) {
+				n, err := io.ReadFull(conn, piece)
+				if got += n; err != nil {
+					return got
+				}
+			}
+		}
+		if got := read(4*time.Second, 0); got >= coupons*size {
+			t.Errorf("%s: who did not read for 4 s got all %d bytes", name, got)
+		}
+		if got := read(0, 60*time.Millisecond); got < coupons*size {
+			t.Errorf("%s: who read all the time was cut off after %d of %d bytes", name, got, coupons*size)
+		}
+	}
+}
+
+// The time to read an answer does not pass while its request still comes.
+func TestAnswerToSlowSender(t *testing.T) {
+	s := startTLS(t, "--limit-answer-time=500ms")
+	for _, two := range []bool{false, true} {
+		in, out := io.Pipe()
+		go func() {
+			for _, piece := range []string{`{"title"`, `:"Slow`, ` Film`, `"}`} {
+				time.Sleep(400 * time.Millisecond)
+				_, _ = io.WriteString(out, piece)
+			}
+			_ = out.Close()
+		}()
+		resp, err := s.client(t, two).Post(s.URL+"/api/movies", "application/json", in)
+		if err != nil {
+			t.Errorf("HTTP/2 %t: %v", two, err)
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("HTTP/2 %t: %s", two, resp.Status)
 		}
 	}
 }

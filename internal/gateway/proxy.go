@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"emporium/internal/market"
 	"emporium/internal/platform/httpapi"
@@ -85,20 +84,12 @@ var oneOf = []string{
 	"Access-Control-Expose-Headers", "Access-Control-Max-Age", "Strict-Transport-Security",
 }
 
-// keepOpen is how long a caller may take to read what was written. It is counted
-// anew as an answer goes on, and looked after every so often.
-const (
-	keepOpen  = 60 * time.Second
-	lookAfter = 5 * time.Second
-)
-
 // answer writes what a service answered: with nothing added, and nothing held
 // back while more is to come.
 type answer struct {
 	http.ResponseWriter
-	left   int64     // of a body whose length is known; else negative
-	looked time.Time // when more time was last given; zero: not yet
-	body   *sentBody // that the caller sends; nil: none
+	left int64     // of a body whose length is known; else negative
+	body *sentBody // that the caller sends; nil: none
 }
 
 // WriteHeader keeps net/http from adding what the service left out.
@@ -125,9 +116,6 @@ func (a *answer) WriteHeader(status int) {
 
 // Write passes bytes on, at once when more are to come.
 func (a *answer) Write(b []byte) (int, error) {
-	if whole := a.looked.IsZero() && a.body == nil && a.left == int64(len(b)); !whole {
-		a.extend() // else half of the server's own time is left at least: that is how long a service may take
-	}
 	n, err := a.ResponseWriter.Write(b)
 	if a.left > 0 {
 		if a.left -= int64(n); a.left > 0 && err == nil {
@@ -135,15 +123,6 @@ func (a *answer) Write(b []byte) (int, error) {
 		}
 	}
 	return n, err
-}
-
-// extend gives a caller who reads on more time.
-func (a *answer) extend() {
-	now := time.Now() //nolint:forbidigo // a deadline of the network, not of the domain
-	if now.Sub(a.looked) > lookAfter {
-		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(keepOpen))
-		a.looked = now
-	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.

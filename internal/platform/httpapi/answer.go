@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"emporium/internal/market"
 )
@@ -95,9 +94,6 @@ type Keyed[T any] struct {
 // calls on the one hand, constant memory on the other.
 const flushAt = 32 << 10
 
-// slowest is how long one flush may take before the reader is given up.
-const slowest = 30 * time.Second
-
 // brackets are what stands around a collection.
 type brackets struct{ open, end byte }
 
@@ -139,7 +135,6 @@ func stream[T any](w http.ResponseWriter, r *http.Request, b brackets, page mark
 			if r.Method == http.MethodHead {
 				return nil
 			}
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowest)) //nolint:forbidigo // a deadline of the network, not of the domain
 			if _, err := w.Write(buf.Bytes()); err != nil {
 				return nil // the reader has gone, and nobody is left to tell
 			}

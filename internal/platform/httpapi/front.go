@@ -18,9 +18,10 @@ import (
 type responseWriter struct {
 	http.ResponseWriter
 	id     string
-	alias  func(path string) string
+	front  *FrontOptions
 	status int
 	bytes  int64
+	given  time.Time // when the caller was last given time to read
 }
 
 // WriteHeader remembers the status, unless another comes after it (1xx).
@@ -36,9 +37,25 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.giveTime(len(b))
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err
+}
+
+// fits is how many bytes the system takes whether or not the caller reads.
+const fits = 16 << 10
+
+// giveTime gives the caller time to read what comes next, anew every so often.
+// Most answers are short and need none: the server's own time holds for them.
+func (w *responseWriter) giveTime(next int) {
+	if w.front.AnswerTime == 0 || w.bytes == 0 && next <= fits {
+		return
+	}
+	if now := w.front.Now(); now.Sub(w.given) > w.front.AnswerTime/8 {
+		w.given = now
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(now.Add(w.front.AnswerTime))
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -55,8 +72,8 @@ func RequestID(w http.ResponseWriter) string {
 // aliasAt is the alias of errors at the path of a request that no operation
 // answers.
 func aliasAt(w http.ResponseWriter, r *http.Request) string {
-	if rw, ok := w.(*responseWriter); ok && rw.alias != nil {
-		return rw.alias(r.URL.Path)
+	if rw, ok := w.(*responseWriter); ok && rw.front.Alias != nil {
+		return rw.front.Alias(r.URL.Path)
 	}
 	return ""
 }
@@ -66,6 +83,10 @@ type FrontOptions struct {
 	Now      func() time.Time
 	Log      *slog.Logger // faults of the server
 	Requests *slog.Logger // one line per request; nil: none
+
+	// AnswerTime is how long a caller may take to read what was written of an answer
+	// that is long; 0: the server's own time holds for all of it.
+	AnswerTime time.Duration
 
 	Alias func(path string) string // of errors that no operation gives, as [API.Alias]; nil: none
 }
@@ -84,7 +105,7 @@ func Front(next http.Handler, o FrontOptions) http.Handler {
 	ids := newIDs()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		start := o.Now()
-		w := &responseWriter{ResponseWriter: rw, alias: o.Alias}
+		w := &responseWriter{ResponseWriter: rw, front: &o}
 		given := r.Header.Get("X-Request-Id")
 		w.id = given
 		if !plainID(given) {
