@@ -11,7 +11,7 @@ import (
 
 func sessionRoutes(g *httpapi.Group, h handlers) {
 	httpapi.Register(g, httpapi.Operation{
-		ID: "refresh-token", Method: http.MethodPost, Path: "/api/user/refresh", Access: httpapi.SignUp, Errors: []int{http.StatusUnauthorized},
+		ID: "refresh-token", Method: http.MethodPost, Path: "/api/user/refresh", Access: httpapi.SignUp, Errors: []int{http.StatusUnauthorized}, Attempt: httpapi.Renewing,
 		Summary: "Renew a token",
 		Description: "Gives the next access token, and the next refresh token. A refresh token is good once: the same one again within ten seconds gets " +
 			"the same successor, for a client that lost the answer; later it ends the session, since somebody else has it, too.",

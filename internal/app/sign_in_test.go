@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -46,4 +48,92 @@ func TestSignInThroughTheGateway(t *testing.T) {
 	if at != front.URL+"/sign-in/account" || !strings.Contains(body, `id="token"`) {
 		t.Errorf("at %s:\n%s", at, body)
 	}
+}
+
+// Whatever guesses at what lets people in counts as an attempt to sign in: on the
+// pages as in the API, whatever the case of the mail, by a new password as by the
+// old one. Renewing a token that holds never does.
+func TestAttemptsAreCountedTogether(t *testing.T) {
+	limits := []string{"--limit-sign-in-mail=3/1h", "--limit-sign-in=9/1h", "--limit-sign-up=1/1h"}
+	p := programtest.Start(t, append(limits, "--data="+t.TempDir(), "accounts", "gateway")...)
+	const newcomer = `{"firstName":"Ada","lastName":"Byron","birthDate":"1990-12-10","mail":"ada@example.com","password":"a lamp and two chairs"}`
+	ask := func(method, path, body string, want int, header ...string) (answer struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, p.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		for i := 0; i+1 < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil && !errors.Is(err, io.EOF) || resp.StatusCode != want {
+			t.Errorf("%s %s %s: %s, want %d", method, path, body, resp.Status, want)
+		}
+		return answer
+	}
+	ask("POST", "/api/user", newcomer, 201)
+	ask("POST", "/api/user", newcomer, 429)
+	in := ask("POST", "/api/user/auth?refresh=1", `{"mail":"ada@example.com","password":"a lamp and two chairs"}`, 200)
+
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	page := func(r *http.Request, err error) (int, string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := browser.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	_, form := page(http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/sign-in", http.NoBody))
+	fields := url.Values{"mail": {"ADA@example.com"}, "password": {"wrong"}}
+	if proof := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(form); proof != nil {
+		fields.Set("form", proof[1])
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/sign-in", strings.NewReader(fields.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if status, body := page(r, err); status != 401 {
+		t.Errorf("the page: %d\n%s", status, body)
+	}
+	ask("POST", "/api/user/password-reset", `{"mail":"Ada@example.com"}`, 409) // this shop sends no mail
+	ask("POST", "/api/user/password-reset", `{"mail":"ada@example.com"}`, 429) // with this mail
+	ask("POST", "/api/user/auth", `{"mail":"ada@example.com","password":"a lamp and two chairs"}`, 429)
+
+	const change = `{"password":"wrong","newPassword":"a purple bicycle"}`
+	for range 3 {
+		ask("PUT", "/api/user/1/password", change, 400, "Authorization", "Bearer "+in.Access)
+	}
+	ask("PUT", "/api/user/1/password", change, 429, "Authorization", "Bearer "+in.Access) // of this account
+	for range 3 {
+		in = ask("POST", "/api/user/refresh", `{"refresh_token":"`+in.Refresh+`"}`, 200)
+	}
+	ask("PUT", "/api/user/password-reset", `{"token":"emt_x","newPassword":"a purple bicycle"}`, 400)
+	ask("POST", "/api/user/refresh", `{"refresh_token":"emr_x"}`, 401)
+	ask("POST", "/api/user/password-reset", `{"mail":"eve@example.com"}`, 409)
+
+	// Nine in all: the address has no attempt left, and renews what holds.
+	ask("PUT", "/api/user/password-reset", `{"token":"emt_x","newPassword":"a purple bicycle"}`, 429)
+	ask("POST", "/api/user/refresh", `{"refresh_token":"emr_x"}`, 429)
+	ask("POST", "/api/user/auth", `{"mail":"eve@example.com","password":"any"}`, 429)
+	ask("POST", "/api/user/refresh", `{"refresh_token":"`+in.Refresh+`"}`, 200)
 }

@@ -20,6 +20,7 @@ import (
 
 	"emporium/internal/accounts"
 	"emporium/internal/market"
+	"emporium/internal/platform/database"
 )
 
 // Options say what the pages need. Accounts and Now are required.
@@ -246,9 +247,10 @@ func (p *Pages) show(v *visit, status int, name string, shown view) {
 	_, _ = v.w.Write(b.Bytes())
 }
 
-// mayTry counts a try to sign in or up, and answers one that is too many.
+// mayTry counts a try to sign in or up, and answers one that is too many. A mail
+// is counted as the API counts it, whatever its case.
 func (p *Pages) mayTry(v *visit, signUp bool, mail string) bool {
-	if p.options.Attempted == nil || p.options.Attempted(headOnly{v.w.Header()}, v.r, signUp, mail) {
+	if p.options.Attempted == nil || p.options.Attempted(headOnly{v.w.Header()}, v.r, signUp, database.Fold(mail)) {
 		return true
 	}
 	p.message(v, http.StatusTooManyRequests, "Too many tries", "Please wait a while, and try again.", true)

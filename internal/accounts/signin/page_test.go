@@ -216,19 +216,24 @@ func TestTriesAreCounted(t *testing.T) {
 	s.use(t, o)
 	p := newPerson(t)
 	form, arrival := p.get(s.URL+"/sign-in"), p.get(s.URL+"/sign-in/with/corp")
+	in := newPerson(t)
+	_, unlink := in.form(in.fill(in.get(s.URL+"/sign-in"), "/sign-in", "mail", "ada@example.com", "password", "open sesame"), "/link/corp")
+	unlink.Set("password", "open sesame")
 	full = true
 	for _, got := range []page{
 		p.fill(form, "/sign-in", "mail", "ada@example.com", "password", "open sesame"),
 		p.fill(p.get(s.URL+"/sign-in/new"), "/new"),
 		p.fill(arrival, "/arrival", "password", "open sesame"),
 		p.get(s.URL + "/sign-in/with/corp"),
+		p.fill(form, "/sign-in", "mail", "ADA@Example.com", "password", "open sesame"),
+		in.post(s.URL+"/sign-in/unlink/corp", unlink),
 	} {
 		p.shows(got, 429, "Too many tries")
 		if got.head.Get("Retry-After") != "7" || got.head.Get("Content-Type") != "text/html; charset=utf-8" {
 			t.Errorf("%v", got.head)
 		}
 	}
-	if got := strings.Join(counted, ","); got != "false ,false ada@example.com,true ,false ada@example.com,false " {
+	if got := strings.Join(counted, ","); got != "false ,false ada@example.com,false ada@example.com,true ,false ada@example.com,false ,false ada@example.com,false " {
 		t.Errorf("counted %s", got)
 	}
 }

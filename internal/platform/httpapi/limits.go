@@ -36,6 +36,7 @@ type Attempt uint8
 const (
 	SigningIn Attempt = iota + 1
 	SigningUp
+	Renewing // of tokens: counted as signing in, but only when it is refused with a 401
 )
 
 // AddressKey is what is counted of an address: of IPv6 the network of a
@@ -77,7 +78,7 @@ func (l *Limits) attempt(w http.ResponseWriter, r *http.Request, what Attempt, s
 	from := AddressKey(l.From(r))
 	asks := make([]limit.Ask, 0, 2)
 	switch what {
-	case SigningIn:
+	case SigningIn, Renewing:
 		asks = counted(asks, l.SignIn, from)
 		if subject != "" {
 			asks = counted(asks, l.SignInMail, from+" "+digest(subject))

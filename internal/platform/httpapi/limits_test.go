@@ -67,6 +67,15 @@ func limited(t *testing.T) http.Handler {
 	})
 	httpapi.Register(g, op("sign-in", "POST", "/auth", httpapi.SigningIn), try)
 	httpapi.Register(g, op("sign-up", "POST", "/join", httpapi.SigningUp), try)
+	httpapi.Register(g, op("renew", "POST", "/renew", httpapi.Renewing), func(_ context.Context, in *tryInput) (*httpapi.Nothing, error) {
+		switch in.Body.Mail {
+		case "good":
+			return &httpapi.Nothing{}, nil
+		case "odd":
+			return nil, market.Refuse(market.Invalid, "odd", "this cannot be read")
+		}
+		return nil, market.Refuse(market.Unauthenticated, "bad", "this does not hold")
+	})
 	return api
 }
 
@@ -187,6 +196,34 @@ func TestSigningInIsLimitedByWhoTries(t *testing.T) {
 	}
 	if w := ask(h, "POST /join", owner, "", body("x@example.com")); w.Code != 204 {
 		t.Errorf("another address cannot sign up: %d", w.Code)
+	}
+}
+
+// Renewing a token is an attempt only when it is refused: whoever renews tokens
+// that hold never runs into the limit, also beside somebody who guesses.
+func TestRenewingIsCountedWhenRefused(t *testing.T) {
+	h := limited(t)
+	const here = "192.0.2.1"
+	renew := func(what string, want int) {
+		t.Helper()
+		if w := ask(h, "POST /renew", here, "", `{"mail":"`+what+`"}`); w.Code != want {
+			t.Errorf("%s: %d %s, want %d", what, w.Code, w.Body, want)
+		}
+	}
+	for range 20 {
+		renew("good", 204)
+		renew("odd", 400)
+	}
+	for range 5 {
+		renew("bad", 401)
+	}
+	renew("bad", 429)
+	renew("good", 204)
+	if w := ask(h, "POST /auth", here, "", `{"mail":"ada@example.com"}`); w.Code != 429 {
+		t.Errorf("signing in beyond the attempts: %d", w.Code)
+	}
+	if w := ask(h, "POST /renew", "192.0.2.2", "", `{"mail":"bad"}`); w.Code != 401 {
+		t.Errorf("from another address: %d", w.Code)
 	}
 }
 

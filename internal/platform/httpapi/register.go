@@ -87,6 +87,11 @@ func Register[I any, O any, P interface {
 			return err
 		}
 		out, err := handle(ctx, in)
+		if op.Attempt == Renewing && market.KindOf(err) == market.Unauthenticated {
+			if refusal := g.api.options.Limits.attempt(w, r, Renewing, ""); refusal != nil {
+				return refusal
+			}
+		}
 		if err != nil {
 			if len(op.TextErrors) > 0 {
 				w.Header().Add("Vary", "Accept")
@@ -167,10 +172,10 @@ func newInputReader[I any](g *Group, op Operation) func(http.ResponseWriter, *ht
 		for _, h := range plan.header {
 			v.FieldByIndex(h.index).SetString(r.Header.Get(h.name))
 		}
-		if err := g.api.options.Limits.attempt(w, r, op.Attempt, subjectOf(in)); err != nil {
-			return nil, nil, err
+		if op.Attempt != Renewing {
+			err = g.api.options.Limits.attempt(w, r, op.Attempt, subjectOf(in))
 		}
-		return in, ctx, nil
+		return in, ctx, err
 	}
 }
 
