@@ -34,10 +34,10 @@ func (s *Service) StartSession(ctx context.Context, c Credentials) (Tokens, erro
 	if first.secret, err = randomBytes(s.options.Random, secretSize); err != nil {
 		return Tokens{}, err
 	}
-	now := s.options.Now()
+	now := market.At(s.options.Now())
 	made := session{
 		id: id, user: found.user, generation: found.generation, hash: s.secrets.hash(first),
-		rotated: market.At(now), expires: market.At(now.Add(s.options.SessionLife)),
+		made: now, rotated: now, expires: market.At(now.Add(s.options.SessionLife)),
 	}
 	err = s.options.DB.Update(ctx, func(tx *database.Tx) error { return s.store.insertSession(tx, made) })
 	if err != nil {

@@ -73,7 +73,8 @@ type session struct {
 	generation int64 // of the account's tokens, when it signed in
 	rotation   int64
 	hash       []byte // of the refresh token that is good now
-	rotated    market.Time
+	made       market.Time // zero: before this was kept
+	rotated    market.Time // when it was renewed last, or made
 	expires    market.Time
 }
 

@@ -1,6 +1,9 @@
 package accounts
 
 import (
+	"context"
+	"database/sql"
+
 	"emporium/internal/market"
 	"emporium/internal/platform/database"
 )
@@ -8,13 +11,13 @@ import (
 type sessionStatements struct {
 	addSession, holdSession, rotateSession *database.Stmt
 	deleteSession, deleteSessionsOf        *database.Stmt
-	sweepSessions                          *database.Stmt
+	sweepSessions, sessionsOf              *database.Stmt
 }
 
 func prepareSessions(db *database.DB) sessionStatements {
 	return sessionStatements{
-		addSession: db.Prepare(`INSERT INTO sessions (id, user_id, token_generation, token_hash, rotated_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6)`),
+		addSession: db.Prepare(`INSERT INTO sessions (id, user_id, token_generation, token_hash, rotated_at, expires_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`),
 		holdSession: db.PrepareForUpdate(`SELECT id, user_id, token_generation, rotation, token_hash, rotated_at, expires_at
 			FROM sessions WHERE id = $1`),
 		rotateSession: db.Prepare(`UPDATE sessions SET rotation = rotation + 1, token_hash = $1, rotated_at = $2, expires_at = $3
@@ -23,6 +26,7 @@ func prepareSessions(db *database.DB) sessionStatements {
 		deleteSessionsOf: db.Prepare(`DELETE FROM sessions WHERE user_id = $1`),
 		sweepSessions: db.Prepare(`DELETE FROM sessions WHERE id IN
 			(SELECT s.id FROM sessions s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2)`),
+		sessionsOf: db.Prepare(`SELECT id, created_at, rotated_at, expires_at FROM sessions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3`),
 	}
 }
 
@@ -31,8 +35,19 @@ func (s *store) insertSession(tx *database.Tx, n session) error {
 	if err := tx.Send(s.sweepSessions, n.rotated, sweepAtOnce); err != nil {
 		return err
 	}
-	_, err := tx.Exec(s.addSession, n.id, n.user, n.generation, n.hash, n.rotated, n.expires)
+	_, err := tx.Exec(s.addSession, n.id, n.user, n.generation, n.hash, n.rotated, n.expires, n.made)
 	return err
+}
+
+// selectSessions reads the sessions of an account whose ids are above one.
+func (s *store) selectSessions(ctx context.Context, user market.UserID, after string, limit int) ([]session, error) {
+	rows, err := s.sessionsOf.Query(ctx, user, after, limit)
+	return database.All(rows, err, func(row database.Row) (n session, err error) {
+		var made sql.Null[market.Time]
+		err = row.Scan(&n.id, &made, &n.rotated, &n.expires)
+		n.made = made.V
+		return n, err
+	})
 }
 
 // selectSessionForUpdate reads a session and holds it; ErrNoRows when it is over.
