@@ -1,5 +1,5 @@
 // Package archtest keeps the shape of the repository true. It reads every Go
-// file and every migration, finds the services by itself, and says which of the
+// file, migration and page, finds the services by itself, and says which of the
 // rules in docs/ARCHITECTURE.md a file breaks.
 package archtest
 
@@ -35,6 +35,7 @@ func Check(repo fs.FS) ([]string, error) {
 	}
 	faults = append(faults, checkInterfaces(t)...)
 	faults = append(faults, checkTables(t)...)
+	faults = append(faults, checkPages(t)...)
 	slices.Sort(faults)
 	return slices.Compact(faults), nil
 }
@@ -90,7 +91,7 @@ func area(dir string) string {
 	return ""
 }
 
-var checkedSuffixes = []string{".go", ".sql", ".js", ".css", ".html"}
+var checkedSuffixes = []string{".go", ".sql", ".js", ".css", ".html", ".md"}
 
 func read(repo fs.FS) (tree, error) {
 	var t tree
