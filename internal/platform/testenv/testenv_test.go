@@ -3,6 +3,7 @@ package testenv_test
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"runtime"
 	"strings"
@@ -120,5 +121,43 @@ func TestWireTrouble(t *testing.T) {
 		if got := send(c.how); got != c.want {
 			t.Errorf("%+v: %q arrived, want %q", c.how, got, c.want)
 		}
+	}
+}
+
+// TestWireDown takes a network down while a connection is made: nothing comes
+// through it any more.
+func TestWireDown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			go func() { _, _ = io.Copy(c, c) }()
+		}
+	}()
+	w := testenv.NewWire(t, l.Addr().String())
+	for range 500 {
+		made := make(chan net.Conn)
+		go func() {
+			c, err := net.Dial("tcp", w.Address())
+			if err != nil {
+				t.Error(err)
+			}
+			made <- c
+		}()
+		time.Sleep(rand.N(300 * time.Microsecond))
+		w.Down(true)
+		c := <-made
+		if c == nil {
+			return
+		}
+		_, _ = c.Write([]byte("x"))
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			t.Fatal("an answer came through a network that is down")
+		}
+		_ = c.Close()
+		w.Down(false)
 	}
 }

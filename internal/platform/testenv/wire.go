@@ -56,7 +56,7 @@ func NewWire(t testing.TB, to string) *Wire {
 // NewWireAt is a wire that begins at an address of one's choice.
 func NewWireAt(t testing.TB, from, to string) *Wire {
 	t.Helper()
-	l, err := net.Listen("tcp", from) //nolint:noctx // as long as the test
+	l, err := net.Listen("tcp", from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,24 +76,29 @@ func (w *Wire) serve(l net.Listener) {
 		if err != nil {
 			return
 		}
-		w.mu.Lock()
-		down := w.down
-		w.mu.Unlock()
-		if down {
-			_ = near.Close()
-			continue
-		}
-		far, err := net.Dial("tcp", w.to) //nolint:noctx // as long as the test
+		far, err := net.Dial("tcp", w.to)
 		if err != nil {
 			_ = near.Close()
 			continue
 		}
-		w.mu.Lock()
-		w.open[near], w.open[far] = true, true
-		w.mu.Unlock()
+		if !w.join(near, far) {
+			_, _ = near.Close(), far.Close()
+			continue
+		}
 		go w.carry(near, far)
 		go w.carry(far, near)
 	}
+}
+
+// join notes a connection, unless the wire is down: in one step, so that none
+// which comes at that moment is missed by Down.
+func (w *Wire) join(near, far net.Conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.down {
+		w.open[near], w.open[far] = true, true
+	}
+	return !w.down
 }
 
 func (w *Wire) carry(from, to net.Conn) {
