@@ -35,7 +35,7 @@ func StartPostgres(t testing.TB, settings ...string) (_ *PostgresServer, ok bool
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := os.MkdirTemp("", "emporium-test-postgres-*") //nolint:usetesting // which another user may not enter
+	folder, err := os.MkdirTemp("", "emporium-test-postgres-*") //nolint:usetesting // t.TempDir lies in a folder that PostgreSQL's user may not enter
 	if err != nil {
 		t.Fatal(err)
 	}

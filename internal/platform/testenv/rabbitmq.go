@@ -42,7 +42,7 @@ func VirtualHost(t testing.TB) (address string, ok bool) {
 
 func rabbitmqctl(t testing.TB, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // also after the test's own has ended
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also after the test's own has ended
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "rabbitmqctl", args...).CombinedOutput(); err != nil {
 		t.Fatalf("rabbitmqctl %s: %v\n%s", strings.Join(args, " "), err, out)

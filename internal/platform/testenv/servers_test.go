@@ -65,7 +65,7 @@ func TestServersEndWithTheirTest(t *testing.T) {
 // run as other users.
 func openFolder(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "emporium-test-*") //nolint:usetesting // below a folder of another's
+	folder, err := os.MkdirTemp("", "emporium-test-*") //nolint:usetesting // t.TempDir lies in a folder that only this user may enter
 	if err != nil {
 		t.Fatal(err)
 	}
