@@ -12,16 +12,21 @@ import (
 	"emporium/internal/platform/database/dbtest"
 )
 
-// deletable is a service with a way to end accounts.
+// deletable is a service of one process, with a way to end accounts in another.
 func deletable(t *testing.T) (s *auctions.Service, end func(market.UserID)) {
-	db := dbtest.Open(t, "auctions", auctions.Migrations())
-	s, err := auctions.New(auctions.Options{DB: db, Now: time.Now})
+	t.Helper()
+	here, there := dbtest.OpenTwice(t, "auctions", auctions.Migrations())
+	s, err := auctions.New(auctions.Options{DB: here, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := auctions.New(auctions.Options{DB: there, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, func(user market.UserID) {
-		err := db.Update(t.Context(), func(tx *database.Tx) error {
-			return s.ForgetAccount(tx, market.AccountDeleted{User: user, At: market.At(time.Now())})
+		err := there.Update(t.Context(), func(tx *database.Tx) error {
+			return other.ForgetAccount(tx, market.AccountDeleted{User: user, At: market.At(time.Now())})
 		})
 		if err != nil {
 			t.Error(err)

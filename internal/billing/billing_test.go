@@ -12,6 +12,7 @@ import (
 
 	"emporium/internal/billing"
 	"emporium/internal/market"
+	"emporium/internal/platform/database"
 	"emporium/internal/platform/database/dbtest"
 	"emporium/internal/platform/httpapi"
 	"emporium/internal/platform/httpapi/apitest"
@@ -35,7 +36,12 @@ func newService(t testing.TB, q queue.Queue) *billing.Service {
 
 func newServiceIn(t testing.TB, q queue.Queue, protected bool) *billing.Service {
 	t.Helper()
-	s, err := billing.New(billing.Options{DB: dbtest.Open(t, "billing", billing.Migrations()), Queue: q, Protected: protected})
+	return newServiceOn(t, dbtest.Open(t, "billing", billing.Migrations()), q, protected)
+}
+
+func newServiceOn(t testing.TB, db *database.DB, q queue.Queue, protected bool) *billing.Service {
+	t.Helper()
+	s, err := billing.New(billing.Options{DB: db, Queue: q, Protected: protected})
 	if err != nil {
 		t.Fatal(err)
 	}

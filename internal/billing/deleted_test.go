@@ -9,6 +9,8 @@ import (
 
 	"emporium/internal/billing"
 	"emporium/internal/market"
+	"emporium/internal/platform/database"
+	"emporium/internal/platform/database/dbtest"
 	"emporium/internal/platform/queue"
 )
 
@@ -65,15 +67,34 @@ func TestOrdersStayInOpenMode(t *testing.T) {
 	}
 }
 
-// Orders pour in, for two services that share a queue, while their account is
+// linger has a server take its time between orders and their commit, so that the
+// end of an account comes in between.
+func linger(t testing.TB, db *database.DB) {
+	t.Helper()
+	for _, text := range []string{
+		`CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END'`,
+		`CREATE TRIGGER linger AFTER INSERT ON orders EXECUTE FUNCTION linger()`,
+	} {
+		stmt := db.Prepare(text)
+		if err := db.Update(t.Context(), func(tx *database.Tx) error { return tx.Send(stmt) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Orders pour in, for two processes that share a queue, while their account is
 // deleted: none bears its number in the end.
 func TestNoOrderOutlivesItsAccount(t *testing.T) {
 	for round := range 5 {
 		q := newQueue(t)
-		s := newServiceIn(t, q, true)
+		here, there := dbtest.OpenTwice(t, "billing", billing.Migrations())
+		if dbtest.Server(t) != "" {
+			linger(t, here)
+		}
+		other, s := newServiceOn(t, here, q, true), newServiceOn(t, there, q, true)
 		ctx, cancel := context.WithCancel(t.Context())
 		var busy sync.WaitGroup
-		for range 2 {
+		for _, s := range []*billing.Service{other, s} {
 			busy.Go(func() {
 				if err := s.Work(ctx); err != nil {
 					t.Error(err)

@@ -85,13 +85,18 @@ func TestDeletedBeforeAnything(t *testing.T) {
 	}
 }
 
-// TestNothingOutlivesItsOwner has an account offer properties while it goes:
-// whatever was answered with success is gone in the end.
+// TestNothingOutlivesItsOwner has an account offer properties, in two processes,
+// while it goes: whatever was answered with success is gone in the end.
 func TestNothingOutlivesItsOwner(t *testing.T) {
-	service := newService(t)
+	here, there := dbtest.OpenTwice(t, "property", property.Migrations())
+	service, other := must[*property.Service](t)(property.New(here)), must[*property.Service](t)(property.New(there))
 	fill(t, service)
 	done := make(chan int)
-	for range 16 {
+	for n := range 16 {
+		service := service
+		if n%2 == 0 {
+			service = other
+		}
 		go func() {
 			made := 0
 			for {

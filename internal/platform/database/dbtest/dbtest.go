@@ -31,12 +31,30 @@ import (
 // without one it is the system's.
 func Open(tb testing.TB, name string, migrations fs.FS, now ...func() time.Time) *database.DB {
 	tb.Helper()
-	o := options(tb, name, migrations, now)
-	if server := Server(tb); server != "" {
-		return openSchema(tb, server, o)
+	return OpenWith(tb, where(tb, options(tb, name, migrations, now)))
+}
+
+// OpenTwice is Open for two processes that share a database. A file has one
+// owner, so there both are the same.
+func OpenTwice(tb testing.TB, name string, migrations fs.FS) (here, there *database.DB) {
+	tb.Helper()
+	o := where(tb, options(tb, name, migrations, nil))
+	here = OpenWith(tb, o)
+	if o.URL == "" {
+		return here, here
 	}
-	o.Path = filepath.Join(tb.TempDir(), name+".db")
-	return OpenWith(tb, o)
+	return here, OpenWith(tb, o)
+}
+
+// where says where the tests of services have their rows.
+func where(tb testing.TB, o database.Options) database.Options {
+	tb.Helper()
+	if server := Server(tb); server != "" {
+		o.URL = newSchema(tb, server, o.Name)
+	} else {
+		o.Path = filepath.Join(tb.TempDir(), o.Name+".db")
+	}
+	return o
 }
 
 // Server gives the address of the server where EMPORIUM_TEST_ENGINE is
@@ -81,15 +99,15 @@ const shared = "emporium_test"
 
 var makeShared sync.Once
 
-// openSchema opens a schema of the test's own, which to the package is a
-// database like any other. Commits do not wait for the disk: no test of this
-// kind outlives the server.
-func openSchema(tb testing.TB, server string, o database.Options) *database.DB {
+// newSchema makes a schema of the test's own, which to the package is a database
+// like any other, and gives its address. Commits do not wait for the disk: no test
+// of this kind outlives the server.
+func newSchema(tb testing.TB, server, name string) string {
 	tb.Helper()
 	makeShared.Do(func() {
 		err := exec(tb, server, "CREATE DATABASE "+shared+" ENCODING 'UTF8' TEMPLATE template0")
-		var there *pgconn.PgError
-		if err != nil && (!errors.As(err, &there) || there.Code != "42P04" && there.Code != "23505") {
+		there, ok := errors.AsType[*pgconn.PgError](err)
+		if err != nil && (!ok || there.Code != "42P04" && there.Code != "23505") {
 			tb.Fatalf("make the database %s: %v", shared, err)
 		}
 	})
@@ -98,15 +116,14 @@ func openSchema(tb testing.TB, server string, o database.Options) *database.DB {
 		tb.Fatal(err)
 	}
 	u.Path = "/" + shared
-	schema := unique(o.Name)
+	schema := unique(name)
 	Run(tb, u.String(), "CREATE SCHEMA "+schema)
 	tb.Cleanup(func() { Run(tb, u.String(), "DROP SCHEMA "+schema+" CASCADE") })
 	own := u.Query()
 	own.Set("search_path", schema)
 	own.Set("synchronous_commit", "off")
 	u.RawQuery = own.Encode()
-	o.URL = u.String()
-	return OpenWith(tb, o)
+	return u.String()
 }
 
 // Run runs a statement on a server, past the package that is tested.
