@@ -72,7 +72,7 @@ type session struct {
 	user       market.UserID
 	generation int64 // of the account's tokens, when it signed in
 	rotation   int64
-	hash       []byte // of the refresh token that is good now
+	hash       []byte      // of the refresh token that is good now
 	made       market.Time // zero: before this was kept
 	rotated    market.Time // when it was renewed last, or made
 	expires    market.Time

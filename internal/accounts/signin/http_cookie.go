@@ -54,7 +54,8 @@ func (v *visit) given(name string) string {
 	return c.Value
 }
 
-// recognise reads who is signed in.
+// recognise reads who is signed in. An API key signs nobody in: it would act
+// beyond its scopes here, and could let its holder in for good by a provider.
 func (p *Pages) recognise(v *visit) {
 	if known := v.given(browserCookie); isRandom(known) {
 		v.browser = known
@@ -64,7 +65,7 @@ func (p *Pages) recognise(v *visit) {
 		return
 	}
 	who, err := p.options.Accounts.Identify(v.r.Context(), token)
-	if err != nil {
+	if err != nil || who.Key != 0 {
 		return
 	}
 	v.token, v.who = token, who

@@ -10,6 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"emporium/internal/accounts"
 	"emporium/internal/accounts/signin"
 	"emporium/internal/market"
 )
@@ -90,6 +91,34 @@ func TestCookieIsNoToken(t *testing.T) {
 	p.shows(p.fill(p.get(s.URL+"/sign-in"), "/sign-in", "mail", "ada@example.com", "password", "open sesame"), 200, "As ada@example.com")
 	if got := p.get(s.URL + "/api/user/1"); got.status != 401 {
 		t.Errorf("%d", got.status)
+	}
+}
+
+// An API key in the cookie is as good as nothing: it shows no account, links
+// nothing, and signs nobody in.
+func TestKeyIsNoCookie(t *testing.T) {
+	s, c := openShop(t), openCrooked(t)
+	s.use(t, signin.Options{Providers: []signin.Provider{corp(c.URL)}})
+	a := s.signUp(t, "ada@example.com", "open sesame")
+	key, err := s.accounts.MakeAPIKey(market.WithIdentity(t.Context(), market.Identity{User: a.ID}), accounts.NewAPIKey{User: a.ID, Name: "till", Scopes: "*:read *:write"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPerson(t)
+	at := p.get(s.URL + "/sign-in")
+	_, fields := p.form(at, "/sign-in")
+	p.client.Jar.SetCookies(at.url, []*http.Cookie{{Name: "emporium-token", Value: key.Key, Path: "/"}})
+	p.stopAt = c.URL
+	for call, got := range map[string]page{
+		"the pages":   p.get(s.URL + "/sign-in"),
+		"the account": p.get(s.URL + "/sign-in/account"),
+		"linking":     p.post(s.URL+"/sign-in/link/corp", fields),
+		"unlinking":   p.post(s.URL+"/sign-in/unlink/corp", fields),
+		"going on":    p.post(s.URL+"/sign-in/continue", fields),
+	} {
+		if got.url.Path != "/sign-in" || strings.Contains(got.body, "ada@example.com") || strings.Contains(got.body, key.Key) {
+			t.Errorf("%s leads to %s\n%s", call, got.url, got.body)
+		}
 	}
 }
 
