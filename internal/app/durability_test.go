@@ -69,7 +69,7 @@ type driver struct {
 
 // once makes one attempt. The answer counts only when it was read to its end.
 func (d *driver) once(method, path, body, key, token string) (int, []byte, error) {
-	r, err := http.NewRequest(method, *d.base.Load()+path, strings.NewReader(body)) //nolint:noctx // the client has a timeout
+	r, err := http.NewRequest(method, *d.base.Load()+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -131,7 +130,7 @@ func TestServiceDown(t *testing.T) {
 	v.ask(t, 200, "GET", "/coupons", "")
 	v.ask(t, 200, "POST", "/api/billing", order)
 	v.shows(t, "/readyz", `{"parts":{"coupons":"ready","inventory":"not ready","queue":"ready"},"status":"ready"}`)
-	programtest.Start(t, "--data="+t.TempDir(), "--listen="+strings.TrimPrefix(movies.URL, "http://"), "inventory")
+	programtest.Start(t, "--data="+t.TempDir(), "--listen="+movies.Address(), "inventory")
 	v.shows(t, "/readyz", `{"parts":{"coupons":"ready","inventory":"ready","queue":"ready"},"status":"ready"}`)
 	v.ask(t, 200, "GET", "/api/movies", "")
 }
@@ -172,7 +171,7 @@ func TestRollingRestart(t *testing.T) {
 	}
 	for range 2 {
 		for i, p := range replicas {
-			address := strings.TrimPrefix(p.URL, "http://")
+			address := p.Address()
 			if err := p.Stop(); err != nil {
 				t.Error(err)
 			}
@@ -190,7 +189,7 @@ func TestRollingRestart(t *testing.T) {
 // A program that stops tells callers to take another connection.
 func TestDrainClosesConnections(t *testing.T) {
 	p := programtest.Start(t, "--data="+t.TempDir(), "--drain=1s", "coupons")
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://")) //nolint:noctx // at once
+	conn, err := p.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

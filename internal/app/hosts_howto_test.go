@@ -233,7 +233,7 @@ func (m *manyHosts) settingsOf(command string) []string {
 
 func (m *manyHosts) output(program string, args []string) string {
 	m.t.Helper()
-	cmd := exec.Command(program, args...) //nolint:noctx // as long as it takes
+	cmd := exec.CommandContext(m.t.Context(), program, args...)
 	cmd.Dir = m.folder
 	out, err := cmd.CombinedOutput()
 	if err != nil {

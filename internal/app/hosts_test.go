@@ -100,7 +100,7 @@ func psql(t *testing.T, server, database, query string) string {
 		t.Fatal(err)
 	}
 	u.Path = "/" + database
-	out, err := exec.Command("psql", "-XAtc", query, u.String()).CombinedOutput() //nolint:noctx // as long as it takes
+	out, err := exec.CommandContext(t.Context(), "psql", "-XAtc", query, u.String()).CombinedOutput()
 	if err != nil {
 		t.Fatalf("psql %s: %v\n%s", query, err, out)
 	}

@@ -27,7 +27,7 @@ func TestOneModeForAll(t *testing.T) {
 		})
 		movies.Kill()
 		accounts.Kill()
-		movies = programtest.Start(t, "--data="+t.TempDir(), "--access="+ours, "--accounts-url="+front.URL, "--listen="+strings.TrimPrefix(movies.URL, "http://"), "inventory")
+		movies = programtest.Start(t, "--data="+t.TempDir(), "--access="+ours, "--accounts-url="+front.URL, "--listen="+movies.Address(), "inventory")
 		v.shows(t, "/readyz", `{"parts":{"accounts":"ready","coupons":"ready","inventory":"ready","queue":"ready"},"status":"ready"}`)
 		if got := v.ask(t, 200, "GET", "/api/movies", ""); got != "[]" {
 			t.Errorf("%s", got)

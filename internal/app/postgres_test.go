@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -85,14 +84,7 @@ func TestOnPostgres(t *testing.T) {
 // TestPostgresIsAway starts where no server answers: the program runs, says that
 // it is not ready, and loses nothing by it.
 func TestPostgresIsAway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := freeAddress(t)
 	p := programtest.Start(t, "--data="+t.TempDir(), fmt.Sprintf("--database-url=postgres://emporium:secret@%s/postgres", nobody))
 	for path, want := range map[string]int{
 		"/healthz": 200, "/readyz": 503, "/api/movies": 503, "/coupons/1": 503, "/api/v1/items": 503,

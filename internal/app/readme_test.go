@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -107,7 +106,7 @@ func (s *shell) run(command, shown string) string {
 	}
 	return s.settled(shown, func() (string, bool) {
 		got, reads := s.curl(s.words(command))
-		return strings.ReplaceAll(got, strings.TrimPrefix(s.server.URL, "http://"), strings.TrimPrefix(pageAddress, "http://")), reads
+		return strings.ReplaceAll(got, s.server.Address(), strings.TrimPrefix(pageAddress, "http://")), reads
 	})
 }
 
@@ -267,7 +266,7 @@ func (s *shell) curl(args []string) (out string, reads bool) {
 // call gives the answer's head as it came, with its headers in their order, and
 // its body.
 func (s *shell) call(method, path string, header http.Header, body string) (head, answer string, err error) {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.server.URL, "http://")) //nolint:noctx // it has a deadline
+	conn, err := s.server.Dial(s.t.Context())
 	if err != nil {
 		return "", "", err
 	}

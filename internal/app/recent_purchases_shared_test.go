@@ -3,10 +3,8 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -32,13 +30,8 @@ func TestWriteShowsAcrossProcesses(t *testing.T) {
 	}
 	post := func(path, format string, args ...any) {
 		t.Helper()
-		resp, err := http.Post(data.URL+path, "application/json", strings.NewReader(fmt.Sprintf(format, args...))) //nolint:noctx // ends with the program
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusCreated {
-			t.Fatalf("POST %s: %d %s", path, resp.StatusCode, body)
+		if status, answer := post(t, data.URL+path, fmt.Sprintf(format, args...)); status != http.StatusCreated {
+			t.Fatalf("POST %s: %d %s", path, status, answer)
 		}
 	}
 	buyers := func(p *programtest.Program) int {

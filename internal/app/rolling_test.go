@@ -77,7 +77,7 @@ func startFleet(t *testing.T) (*fleet, bool) {
 		for i := range 2 {
 			args[i] = slices.Concat(common, []string{"--data=" + t.TempDir()}, more, []string{name})
 			programs[i] = programtest.Start(t, args[i]...)
-			args[i] = append([]string{"--listen=" + strings.TrimPrefix(programs[i].URL, "http://")}, args[i]...)
+			args[i] = append([]string{"--listen=" + programs[i].Address()}, args[i]...)
 		}
 		f.programs[name], f.args[name] = programs, args
 	}
@@ -100,18 +100,13 @@ func (f *fleet) startHAProxy(t *testing.T, haproxy string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	folder := t.TempDir()
-	f.front, f.socket = "http://"+l.Addr().String(), filepath.Join(folder, "admin.sock")
+	folder, address := t.TempDir(), freeAddress(t)
+	f.front, f.socket = "http://"+address, filepath.Join(folder, "admin.sock")
 	text := string(config)
 	for old, now := range map[string]string{
-		"bind :80": "bind " + l.Addr().String(), "/run/haproxy/admin.sock": f.socket, "log /dev/log local0 notice": "",
-		"10.0.0.11:8080": strings.TrimPrefix(f.programs["gateway"][0].URL, "http://"),
-		"10.0.0.12:8080": strings.TrimPrefix(f.programs["gateway"][1].URL, "http://"),
+		"bind :80": "bind " + address, "/run/haproxy/admin.sock": f.socket, "log /dev/log local0 notice": "",
+		"10.0.0.11:8080": f.programs["gateway"][0].Address(),
+		"10.0.0.12:8080": f.programs["gateway"][1].Address(),
 	} {
 		if strings.Count(text, old) != 1 {
 			t.Fatalf("deploy/haproxy/haproxy.cfg does not hold %q once", old)
@@ -122,15 +117,14 @@ func (f *fleet) startHAProxy(t *testing.T, haproxy string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(haproxy, "-db", "-f", path) //nolint:noctx // killed below
+	cmd := exec.CommandContext(t.Context(), haproxy, "-db", "-f", path)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		_ = cmd.Wait() // it is killed when the test is over
 		if t.Failed() {
 			t.Logf("HAProxy said:\n%s", said.String())
 		}
@@ -141,11 +135,12 @@ func (f *fleet) startHAProxy(t *testing.T, haproxy string) {
 // balanced waits until HAProxy has found both gateways ready.
 func (f *fleet) balanced(t *testing.T) {
 	t.Helper()
-	soon(t, "HAProxy's gateways", func() string { return fmt.Sprint(f.up(), " ready") }, "2 ready")
+	soon(t, "HAProxy's gateways", func() string { return fmt.Sprint(f.up(t), " ready") }, "2 ready")
 }
 
-func (f *fleet) up() (ready int) {
-	conn, err := net.Dial("unix", f.socket) //nolint:noctx // at once
+func (f *fleet) up(t *testing.T) (ready int) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", f.socket)
 	if err != nil {
 		return 0
 	}

@@ -30,7 +30,7 @@ func holdUp(t *testing.T, p *programtest.Program, many int) *atomic.Int64 {
 	for i := range conns {
 		// From as many addresses of this machine as need be.
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%200))}, Timeout: 20 * time.Second}
-		c, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(p.URL, "http://"))
+		c, err := d.DialContext(t.Context(), "tcp", p.Address())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestSlowReaders(t *testing.T) {
 	front := programtest.Start(t, "--data="+t.TempDir(), "--limit-answer-time=1s", "--coupons-url="+p.URL, "gateway")
 	for name, server := range map[string]*programtest.Program{"service": p, "gateway": front} {
 		read := func(first, between time.Duration) (got int) {
-			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))
+			conn, err := server.Dial(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +192,7 @@ func TestHugeSenders(t *testing.T) {
 		"chunked body":    {"POST /api/movies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", "8\r\naaaaaaaa\r\n", "413"},
 		"negative length": {"POST /api/movies HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", "", "400"},
 	} {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+		conn, err := p.Dial(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

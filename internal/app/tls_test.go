@@ -96,7 +96,7 @@ func TestTLS(t *testing.T) {
 		if err := os.WriteFile(ca, s.ca.PEM(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Command(curl, "-sS", "--http2", "--cacert", ca, "-w", " %{http_version}", s.URL+"/health").CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), curl, "-sS", "--http2", "--cacert", ca, "-w", " %{http_version}", s.URL+"/health").CombinedOutput()
 		if err != nil || string(out) != `"healthy" 2` {
 			t.Errorf("curl: %s %v", out, err)
 		}
@@ -105,7 +105,7 @@ func TestTLS(t *testing.T) {
 	}
 	s.ca.Issue(t, "new.example", time.Hour).Write(t, s.cert, s.key)
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		c, err := tls.Dial("tcp", strings.TrimPrefix(s.URL, "https://"), &tls.Config{RootCAs: s.ca.Pool()})
+		c, err := tls.Dial("tcp", s.Address(), &tls.Config{RootCAs: s.ca.Pool()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestStopOverTLS(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Stop() }()
 	time.Sleep(500 * time.Millisecond) // the listener is closed
-	if c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "https://")); err == nil {
+	if c, err := s.Dial(t.Context()); err == nil {
 		_ = c.Close()
 		t.Error("a new connection was taken")
 	}
@@ -199,7 +199,7 @@ func frame(kind, flags byte, stream uint32, payload ...byte) []byte {
 // sent away, and others are answered.
 func TestRapidReset(t *testing.T) {
 	s := startTLS(t, "--limit-streams=50")
-	c, err := tls.Dial("tcp", strings.TrimPrefix(s.URL, "https://"), &tls.Config{RootCAs: s.ca.Pool(), NextProtos: []string{"h2"}})
+	c, err := tls.Dial("tcp", s.Address(), &tls.Config{RootCAs: s.ca.Pool(), NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"reflect"
 	"strings"
 	"sync"
@@ -13,8 +12,6 @@ import (
 
 	"emporium/internal/gateway"
 )
-
-func listen(address string) (net.Listener, error) { return net.Listen("tcp", address) } //nolint:noctx // at once
 
 // What is written of an element is read back as it was.
 func FuzzForwarded(f *testing.F) {

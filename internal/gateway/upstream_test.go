@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -112,7 +113,7 @@ func TestReplicaReturns(t *testing.T) {
 	eventually(t, "the upstream is down", func() bool { return f.upstream.Ready(t.Context()) != nil })
 	f.want(t, 503, "GET", "/", "")
 	back := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	l, err := listen(address)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,11 +117,9 @@ func (r *rig) check(t *testing.T, l *load) (sum count) {
 	if rows := r.look(t, "auctions_db", `SELECT (`+losers+`)::text, ''`, l.run); rows[0][0] != "0" {
 		t.Errorf("%s items are won by another than their highest bid", rows[0][0])
 	}
-	if rows := r.look(t, "accounts_db", `SELECT mail, id::text FROM accounts WHERE mail LIKE $1 || '.%'`, l.run); true {
-		for _, row := range rows {
-			if l.gone[row[1]] {
-				t.Errorf("account %s was deleted and is there", row[0])
-			}
+	for _, row := range r.look(t, "accounts_db", `SELECT mail, id::text FROM accounts WHERE mail LIKE $1 || '.%'`, l.run) {
+		if l.gone[row[1]] {
+			t.Errorf("account %s was deleted and is there", row[0])
 		}
 	}
 	return sum

@@ -56,7 +56,7 @@ func startRig(t *testing.T) (r *rig, ok bool) {
 		service, _, _ := strings.Cut(name, " ")
 		args := slices.Concat(common, []string{"--data=" + t.TempDir()}, more, []string{service})
 		p := programtest.Start(t, args...)
-		listens := strings.TrimPrefix(p.URL, "http://")
+		listens := p.Address()
 		r.names, r.programs[name] = append(r.names, name), p
 		r.args[name] = append([]string{"--listen=" + listens}, args...)
 		r.wires[name] = testenv.NewWire(t, listens)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -37,7 +38,7 @@ func Binary(t testing.TB) string {
 			return
 		}
 		build.path = filepath.Join(dir, "emporium")
-		out, err := exec.Command("go", "build", "-o", build.path, "emporium/cmd/emporium").CombinedOutput() //nolint:noctx // as long as it takes
+		out, err := exec.CommandContext(t.Context(), "go", "build", "-o", build.path, "emporium/cmd/emporium").CombinedOutput()
 		if err != nil {
 			build.err = fmt.Errorf("build the program: %w\n%s", err, out)
 		}
@@ -69,8 +70,8 @@ func Start(t testing.TB, args ...string) *Program {
 	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--listen=") }) {
 		all = append(all, "--listen=127.0.0.1:0")
 	}
-	p := &Program{cmd: exec.Command(Binary(t), append(all, args...)...), exited: make(chan struct{})} //nolint:noctx // killed below
-	p.cmd.Dir = t.TempDir()                                                                           // no .env of ours
+	p := &Program{cmd: exec.CommandContext(t.Context(), Binary(t), append(all, args...)...), exited: make(chan struct{})}
+	p.cmd.Dir = t.TempDir() // no .env of ours
 	p.cmd.Env = cleanEnv()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -153,6 +154,17 @@ func (p *Program) Stop() error {
 
 // Pid is the program's process id.
 func (p *Program) Pid() int { return p.cmd.Process.Pid }
+
+// Address is where the program listens, without the scheme.
+func (p *Program) Address() string {
+	_, address, _ := strings.Cut(p.URL, "://")
+	return address
+}
+
+// Dial makes a connection to the program.
+func (p *Program) Dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", p.Address())
+}
 
 // Get reads one page, whole.
 func (p *Program) Get(ctx context.Context, path string) (int, string, error) {
