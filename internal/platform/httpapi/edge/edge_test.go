@@ -125,16 +125,16 @@ func TestVouchers(t *testing.T) {
 	if r := handed(none, nil); r.Header.Get("Emporium-From") != "" {
 		t.Error("without a secret, what the caller said goes on")
 	}
-	first := true
+	if w := do(h, from("192.0.2.1", "/things")); w.Code != 204 { // the one that its address has
+		t.Fatalf("%d", w.Code)
+	}
 	for name, r := range forged {
-		w := do(h, r)
-		if want := map[bool]int{true: 204, false: 429}[first]; w.Code != want || w.Header().Get("RateLimit") == "" {
+		if w := do(h, r); w.Code != 429 {
 			t.Errorf("%s is not counted: %d %v", name, w.Code, w.Header())
 		}
 		if who := service.Client(r); who != netip.MustParseAddr("192.0.2.1") {
 			t.Errorf("%s: it is said to come from %s", name, who)
 		}
-		first = false
 	}
 	old := handed(gateway, nil)
 	clock.Add(600)

@@ -63,7 +63,7 @@ func (o Origins) Handler(next http.Handler) http.Handler {
 		h := w.Header()
 		origin := r.Header.Get("Origin")
 		preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
-		if !o.any || o.credentials {
+		if !o.any {
 			h.Add("Vary", "Origin") // also without one: a cache may hold this answer for others
 		}
 		if preflight {
