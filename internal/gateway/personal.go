@@ -152,8 +152,12 @@ func (c *PersonalClient) read(ctx context.Context, about market.UserID, take fun
 		return refusalOf(answer)
 	}
 	d := jsontext.NewDecoder(answer.Body)
-	if start, err := d.ReadToken(); err != nil || start.Kind() != '[' {
-		return fmt.Errorf("%s does not answer with a list: %w", address, err)
+	start, err := d.ReadToken()
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", address, err)
+	}
+	if start.Kind() != '[' {
+		return fmt.Errorf("%s does not answer with a list", address)
 	}
 	for d.PeekKind() != ']' {
 		var record struct {

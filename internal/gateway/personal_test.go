@@ -147,3 +147,22 @@ func TestExportIsNeverHalf(t *testing.T) {
 		}
 	}
 }
+
+// What is no list is said to be none, and what ends too soon to do so.
+func TestExportOfNonsense(t *testing.T) {
+	for answer, want := range map[string]string{`{}`: "does not answer with a list", `"x"`: "does not answer with a list", ``: "EOF", `[{"kind":`: "EOF", `[{}`: "EOF", `[1]`: "read the answer"} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })
+		address, err := url.Parse(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := gateway.NewUpstream(gateway.UpstreamOptions{Name: "billing", Addresses: []*url.URL{address}})
+		t.Cleanup(func() { _ = u.Close() })
+		var last error
+		for _, last = range gateway.NewPersonalClient(u).PersonalData(t.Context(), 7) {
+		}
+		if last == nil || !strings.Contains(last.Error(), want) || strings.Contains(last.Error(), "%!") {
+			t.Errorf("%s: %v, want %q", answer, last, want)
+		}
+	}
+}

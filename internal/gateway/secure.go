@@ -13,7 +13,7 @@ func (t Trusted) Secure(r *http.Request) bool {
 		return true
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !t.contains(peer.Addr().Unmap().WithZone("")) {
+	if err != nil || !t.Contains(peer.Addr()) {
 		return false
 	}
 	if said := r.Header.Values("X-Forwarded-Proto"); len(said) > 0 {
