@@ -24,8 +24,8 @@ type ConnectionOptions struct {
 }
 
 // Connections are those of a server, on all its listeners. When there are too
-// many, the one that has waited longest without a request makes room for the
-// next; when each has one, the next is refused.
+// many, one that has waited long without a request makes room for the next; when
+// each has one, the next is refused.
 type Connections struct {
 	o ConnectionOptions
 
