@@ -75,8 +75,17 @@ func (s *Service) Refresh(ctx context.Context, text string) (Tokens, error) {
 	if !ok {
 		return Tokens{}, badRefreshToken()
 	}
+	known, err := s.store.selectSession(ctx, given.session)
+	if errors.Is(err, database.ErrNoRows) {
+		return Tokens{}, badRefreshToken()
+	} else if err != nil {
+		return Tokens{}, err
+	}
+	if !s.secrets.belongs(given, known) { // judged before the change: others' changes do not wait for it
+		return Tokens{}, badRefreshToken()
+	}
 	now, next := s.options.Now(), s.secrets.next(given)
-	until := market.At(now.Add(s.options.SessionLife))
+	until, nextHash := market.At(now.Add(s.options.SessionLife)), s.secrets.hash(next)
 	longest, err := s.longestLife(ctx)
 	if err != nil {
 		return Tokens{}, err
@@ -97,9 +106,9 @@ func (s *Service) Refresh(ctx context.Context, text string) (Tokens, error) {
 			return err
 		}
 		staff = holder.Staff
-		switch result = s.secrets.judge(given, found, now); result {
+		switch result = found.judge(given, now); result {
 		case renewed:
-			ok, err := s.store.updateSession(tx, found, s.secrets.hash(next), market.At(now), until)
+			ok, err := s.store.updateSession(tx, found, nextHash, market.At(now), until)
 			if err == nil && !ok {
 				result = refused
 			}

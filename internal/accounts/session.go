@@ -102,7 +102,8 @@ func (k secrets) hash(t refreshToken) []byte {
 }
 
 // belongs says whether a refresh token is one that the session gave: the one that
-// is good now, or any before it.
+// is good now, or any before it. That takes a hash for each renewal since, and
+// stays true as the session is renewed.
 func (k secrets) belongs(t refreshToken, s session) bool {
 	if t.session != s.id || t.rotation > s.rotation || s.rotation-t.rotation > maxBehind {
 		return false
@@ -117,16 +118,16 @@ func (k secrets) belongs(t refreshToken, s session) bool {
 type renewal uint8
 
 const (
-	refused renewal = iota // it is not one of this session's, or the session is over
+	refused renewal = iota // the session is over
 	renewed                // it is the one that is good now
 	again                  // it was used a moment ago: the same successor
 	reused                 // it was used before: somebody else has it, too
 )
 
-// judge says what a refresh token is good for.
-func (k secrets) judge(t refreshToken, s session, now time.Time) renewal {
+// judge says what a refresh token is good for that belongs to the session.
+func (s *session) judge(t refreshToken, now time.Time) renewal {
 	switch {
-	case !k.belongs(t, s) || !now.Before(s.expires.Time):
+	case !now.Before(s.expires.Time):
 		return refused
 	case t.rotation == s.rotation:
 		return renewed

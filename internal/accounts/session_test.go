@@ -328,3 +328,42 @@ func TestSignInWhileSignedOut(t *testing.T) {
 	holdsNot(t, service, got.Access, "signed in before, signed out since")
 	refused(t, service, got.Refresh, "signed in before, signed out since")
 }
+
+// TestMadeUpRefreshTokens has somebody make up refresh tokens of a session that
+// was renewed thousands of times. To see that they are none takes as many hashes,
+// for which no change of anybody else waits.
+func TestMadeUpRefreshTokens(t *testing.T) {
+	s := newService(t, nil)
+	signUp(t, s, "a@example.com")
+	session, _, _ := strings.Cut(start(t, s, "a@example.com").Refresh, ".")
+	db := accounts.Database(s)
+	rotate := db.Prepare(`UPDATE sessions SET rotation = 8000 RETURNING rotation`)
+	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	rotation := 0
+	err := db.Update(t.Context(), func(tx *database.Tx) error { return tx.QueryRow(rotate).Scan(&rotation) })
+	if err != nil || rotation != 8000 {
+		t.Fatal(rotation, err)
+	}
+	go func() {
+		done <- db.Update(context.Background(), func(tx *database.Tx) error {
+			if err := tx.QueryRow(rotate).Scan(&rotation); err != nil {
+				return err
+			}
+			close(held)
+			<-free
+			return nil
+		})
+	}()
+	<-held
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for _, made := range []string{session + ".0.", "emr_unknown.0."} {
+		if _, err := s.Refresh(ctx, made+strings.Repeat("A", 43)); market.KindOf(err) != market.Unauthenticated {
+			t.Errorf("%s: %v", made, err)
+		}
+	}
+	close(free)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -11,15 +11,17 @@ import (
 type sessionStatements struct {
 	addSession, holdSession, rotateSession *database.Stmt
 	deleteSession, deleteSessionsOf        *database.Stmt
-	sweepSessions, sessionsOf              *database.Stmt
+	sweepSessions, sessionsOf, findSession *database.Stmt
 }
+
+const sessionColumns = `id, user_id, token_generation, rotation, token_hash, rotated_at, expires_at`
 
 func prepareSessions(db *database.DB) sessionStatements {
 	return sessionStatements{
 		addSession: db.Prepare(`INSERT INTO sessions (id, user_id, token_generation, token_hash, rotated_at, expires_at, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)`),
-		holdSession: db.PrepareForUpdate(`SELECT id, user_id, token_generation, rotation, token_hash, rotated_at, expires_at
-			FROM sessions WHERE id = $1`),
+		findSession: db.Prepare(`SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`),
+		holdSession: db.PrepareForUpdate(`SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`),
 		rotateSession: db.Prepare(`UPDATE sessions SET rotation = rotation + 1, token_hash = $1, rotated_at = $2, expires_at = $3
 			WHERE id = $4 AND rotation = $5`),
 		deleteSession:    db.Prepare(`DELETE FROM sessions WHERE id = $1`),
@@ -50,10 +52,19 @@ func (s *store) selectSessions(ctx context.Context, user market.UserID, after st
 	})
 }
 
-// selectSessionForUpdate reads a session and holds it; ErrNoRows when it is over.
-func (s *store) selectSessionForUpdate(tx *database.Tx, id string) (n session, err error) {
-	err = tx.QueryRow(s.holdSession, id).Scan(&n.id, &n.user, &n.generation, &n.rotation, &n.hash, &n.rotated, &n.expires)
+func scanSession(row database.Row) (n session, err error) {
+	err = row.Scan(&n.id, &n.user, &n.generation, &n.rotation, &n.hash, &n.rotated, &n.expires)
 	return n, err
+}
+
+// selectSession reads a session; ErrNoRows when it is over.
+func (s *store) selectSession(ctx context.Context, id string) (session, error) {
+	return scanSession(s.findSession.QueryRow(ctx, id))
+}
+
+// selectSessionForUpdate reads a session and holds it; ErrNoRows when it is over.
+func (s *store) selectSessionForUpdate(tx *database.Tx, id string) (session, error) {
+	return scanSession(tx.QueryRow(s.holdSession, id))
 }
 
 // updateSession stores the refresh token that follows, and says whether the
