@@ -14,8 +14,9 @@ type bidStatements struct {
 
 func prepareBids(db *database.DB) bidStatements {
 	return bidStatements{
-		get:    db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
-		hold:   db.PrepareForUpdate(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		get: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id = $1`),
+		hold: db.PrepareForUpdate(`SELECT b.id, b.item_id, b.bidder_id, b.value_cents, b.seq, b.placed_at, b.version
+			FROM items i JOIN bids b ON b.item_id = i.id WHERE b.id = $1`),
 		list:   db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE id > $1 ORDER BY id LIMIT $2`),
 		ofItem: db.Prepare(`SELECT ` + bidColumns + ` FROM bids WHERE item_id = $1 ORDER BY id`),
 		next:   db.Prepare(`UPDATE items SET last_seq = last_seq + 1, version = version + 1 WHERE id = $1 RETURNING last_seq`),
@@ -46,7 +47,10 @@ func (s *store) selectBid(ctx context.Context, id BidID) (Bid, error) {
 	return b, orRefuse(err, func() error { return noBid(id.String()) })
 }
 
-// selectBidForUpdate reads a bid and holds it until the change ends.
+// selectBidForUpdate reads a bid and holds it until the change ends, and before it
+// its item: a server holds rows in the order of the tables. Whoever held the bid
+// and then waited for the item would be waited for by those who take the item
+// away, or all bids of somebody.
 func (s *store) selectBidForUpdate(tx *database.Tx, id BidID) (Bid, error) {
 	b, err := scanBid(tx.QueryRow(s.bids.hold, id))
 	return b, orRefuse(err, func() error { return noBid(id.String()) })

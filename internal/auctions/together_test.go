@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"emporium/internal/auctions"
 	"emporium/internal/market"
@@ -142,6 +143,53 @@ func TestBidsOfProcesses(t *testing.T) {
 			t.Errorf("the places in %s are %v", item+1, got)
 		}
 		if err := fair(t.Context(), processes[1], item+1); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestBidComesAfterItsItem has one process change a bid, and take it back, while
+// another has the item: it waits for that, and holds nothing meanwhile.
+func TestBidComesAfterItsItem(t *testing.T) {
+	at, ok := testenv.Require(t, "postgres")
+	if !ok {
+		return
+	}
+	o := database.Options{URL: at, Database: dbtest.NewName(t, at, "auctions"), Name: "auctions", Migrations: auctions.Migrations()}
+	here, there := dbtest.OpenWith(t, o), dbtest.OpenWith(t, o)
+	s, err := auctions.New(auctions.Options{DB: here, Now: fixed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stock(t, s, 1, 1)
+	b, err := s.PlaceBid(t.Context(), auctions.NewBid{Item: "item1", User: "user1", Value: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	item, bid := there.Prepare(`SELECT id FROM items FOR UPDATE`), there.Prepare(`SELECT id FROM bids FOR UPDATE NOWAIT`)
+	waiting := there.Prepare(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+	for _, act := range []func() error{
+		func() error {
+			_, err := s.ChangeBid(t.Context(), b.ID, auctions.BidChange{Value: market.Some("2")}, anyVersion)
+			return err
+		},
+		func() error { return s.RemoveBid(t.Context(), b.ID, anyVersion) },
+	} {
+		acted := make(chan error, 1)
+		err := there.Update(t.Context(), func(tx *database.Tx) error {
+			if _, err := tx.Exec(item); err != nil {
+				return err
+			}
+			go func() { acted <- act() }()
+			for n := 0; n == 0; time.Sleep(time.Millisecond) {
+				if err := waiting.QueryRow(t.Context()).Scan(&n); err != nil {
+					return err
+				}
+			}
+			_, err := tx.Exec(bid)
+			return err
+		})
+		if err := errors.Join(err, <-acted); err != nil {
 			t.Error(err)
 		}
 	}
