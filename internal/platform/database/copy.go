@@ -231,7 +231,7 @@ func (cp *copier) write(ctx context.Context, query string, to io.Writer, read *i
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // after the last row it already is
 	columns, err := rows.Columns()
 	if err != nil {
 		return err
