@@ -3,8 +3,6 @@ package testenv
 import (
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 )
 
@@ -19,7 +17,7 @@ func Module(t testing.TB, name string) (node, folder string, ok bool) {
 	if _, err := os.Stat(folder); err == nil {
 		return node, folder, true
 	}
-	if slices.Contains(strings.Split(os.Getenv("EMPORIUM_TEST_REQUIRE"), ","), "node") {
+	if required("node") {
 		t.Fatalf("%s is not here: npm ci --prefix tools/npm", name)
 	}
 	t.Logf("NOT TESTED: %s needs %s: npm ci --prefix tools/npm", t.Name(), name)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/url"
-	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +20,7 @@ func VirtualHost(t testing.TB) (address string, ok bool) {
 		return "", false
 	}
 	if find("rabbitmqctl") == "" {
-		if slices.Contains(strings.Split(os.Getenv("EMPORIUM_TEST_REQUIRE"), ","), "rabbitmq") {
+		if required("rabbitmq") {
 			t.Fatal("EMPORIUM_TEST_REQUIRE asks for rabbitmq, whose rabbitmqctl is not here")
 		}
 		t.Logf("NOT TESTED: %s needs rabbitmqctl, which is not here", t.Name())

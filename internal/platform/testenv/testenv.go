@@ -45,11 +45,16 @@ func Require(t testing.TB, part string) (where string, ok bool) {
 	if where != "" {
 		return where, true
 	}
-	if slices.Contains(strings.Split(os.Getenv("EMPORIUM_TEST_REQUIRE"), ","), part) {
+	if required(part) {
 		t.Fatalf("EMPORIUM_TEST_REQUIRE asks for %s, which is not here", part)
 	}
 	t.Logf("NOT TESTED: %s needs %s, which is not here", t.Name(), part)
 	return "", false
+}
+
+// required says whether EMPORIUM_TEST_REQUIRE names a part.
+func required(part string) bool {
+	return slices.Contains(strings.Split(os.Getenv("EMPORIUM_TEST_REQUIRE"), ","), part)
 }
 
 func find(part string) string {
