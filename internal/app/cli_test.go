@@ -99,6 +99,23 @@ func TestMode(t *testing.T) {
 	}
 }
 
+// A demo is never made on a server, also where its files are there already.
+func TestDemoIsMadeInFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	data := t.TempDir()
+	for _, there := range []bool{false, true} {
+		if there {
+			if err := os.WriteFile(filepath.Join(data, "demo"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		status, _, errs := command(t, "", "serve", "--demo", "--listen=127.0.0.1:0", "--data="+data, "--database-url=postgres://emporium@127.0.0.1:1/postgres")
+		if status != 1 || !strings.Contains(errs, "a demo is made in files") {
+			t.Errorf("demo there: %t: %d %s", there, status, errs)
+		}
+	}
+}
+
 // The open mode beyond loopback is warned of. The address is one for
 // documentation (RFC 5737), which nobody has, so that nothing listens.
 func TestOpenElsewhereIsWarnedOf(t *testing.T) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -96,6 +95,3 @@ func (d *DatabaseFlags) check() (faults []error) {
 	}
 	return faults
 }
-
-// errDemoInFiles refuses a demo that would be made among somebody's own data.
-var errDemoInFiles = errors.New("a demo is made in files, and a database URL is set: leave out one of them")

@@ -38,11 +38,11 @@ const seedBatch = 1000
 // makeDemo makes the demo's data when there is none. It is made beside the data
 // folder and moved there when it is whole.
 func makeDemo(ctx context.Context, c *Config, log *slog.Logger, say io.Writer) error {
+	if c.Databases.remote() { // it would be made among somebody's own data
+		return errors.New("a demo is made in files, and a database URL is set: leave out one of them")
+	}
 	if _, err := os.Stat(c.file(demoFile)); err == nil {
 		return nil
-	}
-	if c.Databases.remote() {
-		return errDemoInFiles
 	}
 	if have, err := os.ReadDir(c.Data); err == nil && len(have) > 0 {
 		return fmt.Errorf("%s holds data that is not a demo's: choose another folder with --data, or leave out --demo", c.Data)

@@ -49,6 +49,7 @@ type conn struct {
 	who   string       // that it is counted for; "" when it is for nobody
 	since atomic.Int64 // since when it has waited, in Unix nanoseconds; 0: a request is under way
 	once  sync.Once
+	ours  sync.Once // when it turns out to be of this deployment
 }
 
 // Listen counts the connections of a listener.
@@ -211,9 +212,11 @@ func Proven(ctx context.Context) {
 	if !ok {
 		return
 	}
-	k.all.mu.Lock()
-	defer k.all.mu.Unlock()
-	k.uncount()
+	k.ours.Do(func() { // its requests do not all wait for the others' connections
+		k.all.mu.Lock()
+		defer k.all.mu.Unlock()
+		k.uncount()
+	})
 }
 
 // Len is how many connections are open.
