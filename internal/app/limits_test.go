@@ -187,7 +187,8 @@ func TestKeysAreLimited(t *testing.T) {
 	ask := func(path, body, token string) (got struct {
 		Token string `json:"access_token"`
 		Key   string
-	}) {
+	},
+	) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, gateway+path, strings.NewReader(body))
 		if err != nil {

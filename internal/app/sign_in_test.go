@@ -60,7 +60,8 @@ func TestAttemptsAreCountedTogether(t *testing.T) {
 	ask := func(method, path, body string, want int, header ...string) (answer struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
-	}) {
+	},
+	) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), method, p.URL+path, strings.NewReader(body))
 		if err != nil {
