@@ -147,13 +147,16 @@ func (b *bench) measure() (string, error) {
 		err = b.compareProxies(page)
 	}
 	if err == nil {
+		err = b.compareProtected(page)
+	}
+	if err == nil {
 		err = b.compareOnServers(page)
 	}
 	if err != nil {
 		return "", err
 	}
 	b.stopAll()
-	for _, f := range []figure{b.startFigure(), b.idleFigure(), b.streamFigure()} {
+	for _, f := range []figure{b.startFigure(), b.idleFigure(), b.streamFigure(), b.crowdFigure()} {
 		if b.only.MatchString(f.name) {
 			say("%s ...\n", f.name)
 			if err := page.addFigure(f); err != nil {

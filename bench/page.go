@@ -79,7 +79,7 @@ func (p *page) String() string {
 		}
 	}
 	if len(p.figures) > 0 {
-		s.WriteString("\n### Start and memory\n\n| | measured | target |\n|---|---|--:|\n" + strings.Join(p.figures, ""))
+		s.WriteString("\n### Start, memory and waiting\n\n| | measured | target |\n|---|---|--:|\n" + strings.Join(p.figures, ""))
 	}
 	for _, why := range p.left {
 		fmt.Fprintf(&s, "\nLeft out: %s.\n", why)
@@ -92,6 +92,7 @@ var titles = map[string]string{
 	"bare":       "Against a bare net/http handler",
 	"PocketBase": "Against PocketBase 0.36.8",
 	"proxies":    "The gateway in front of a separate process, against other proxies there",
+	"protected":  "Protected mode",
 	"servers":    "On PostgreSQL, RabbitMQ and Redis",
 }
 

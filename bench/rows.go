@@ -235,6 +235,8 @@ func (b *bench) server(name string) (*process, error) {
 			filepath.Join(b.folder, "records.json"), filepath.Join(b.folder, "ids.json"))
 	case "gateway", "caddy", "nginx", "reverseproxy":
 		p, err = b.startProxy(name)
+	case "unlimited", "limited":
+		p, err = b.startProtected(name)
 	default:
 		p, err = b.startOnServers(name)
 	}
