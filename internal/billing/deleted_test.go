@@ -3,6 +3,8 @@ package billing_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"emporium/internal/market"
 	"emporium/internal/platform/database"
 	"emporium/internal/platform/database/dbtest"
+	"emporium/internal/platform/httpapi"
+	"emporium/internal/platform/httpapi/apitest"
 	"emporium/internal/platform/queue"
 )
 
@@ -51,6 +55,24 @@ func TestOrdersOfDeletedAccount(t *testing.T) {
 	o, err := s.Order(t.Context(), 1)
 	if want := (billing.Order{ID: 1, UserID: "deleted", NumberOfItems: 1, TotalAmount: 200}); err != nil || o != want {
 		t.Errorf("%+v %v, want %+v", o, err, want)
+	}
+}
+
+// Who kept an order of an account that is deleted since is not told that it is
+// still the same.
+func TestDeletedOrderIsAnother(t *testing.T) {
+	q := newQueue(t)
+	s := newServiceIn(t, q, true)
+	post(t, q, "7")
+	work(t, s, q, 1)
+	api := apitest.New(t, func(api *httpapi.API) { billing.Routes(api.System(billing.System()), s) })
+	kept := "If-None-Match: " + api.Do(t, "GET /api/billing/orders/1", "", "").Header().Get("ETag")
+	if w := api.Do(t, "GET /api/billing/orders/1", "", kept); w.Code != http.StatusNotModified {
+		t.Errorf("while it is the same: %d", w.Code)
+	}
+	billing.Delete(t, s, 7)
+	if w := api.Do(t, "GET /api/billing/orders/1", "", kept); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"deleted"`) {
+		t.Errorf("after its account was deleted: %d %s", w.Code, w.Body)
 	}
 }
 
