@@ -15,14 +15,12 @@ import (
 // How changes are grouped on a server. One group runs at a time: of two, those
 // who want the same row would wait for each other's commits (bids of 64 callers
 // on one item were half as many with two groups at a time as with one).
-var (
-	pgGroupSize = 32
+var pgGroupSize = 32
+
+const (
 	// carefulFor is how many groups have savepoints after one had none and one of
 	// its changes failed that had changed something.
 	carefulFor = 64
-)
-
-const (
 	// groupPatience is how long a change in a group waits for what other
 	// processes hold before it is put off, to be run alone: its group waits with
 	// it, and holds what it has.
