@@ -1,6 +1,7 @@
 package limit_test
 
 import (
+	"context"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -114,6 +115,25 @@ func TestRedisStalls(t *testing.T) {
 	}
 	if d := time.Since(start); d > 200*time.Millisecond {
 		t.Errorf("those after it waited %s", d)
+	}
+}
+
+// A caller who goes away while Redis is asked does not make it be taken for away:
+// else anybody could have each process count by itself.
+func TestRedisCallerGoes(t *testing.T) {
+	address, ok := testenv.Require(t, "redis")
+	if !ok {
+		return
+	}
+	l := openRedis(t, address, cachetest.Prefix(t, address))
+	r := mustRule(t, "address", 6, time.Hour)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range 20 {
+		l.Take(gone, []limit.Ask{{Rule: r, Who: "ada"}})
+		if err := l.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
