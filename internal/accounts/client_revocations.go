@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,7 +93,7 @@ func (c *Client) identifyKey(ctx context.Context, text string) (holder, error) {
 	}
 	var body ownKeyBody
 	err := c.get(ctx, "/api/user/key", text, &body)
-	status, answered := err.(*statusError) //nolint:errorlint // made by get, and not wrapped
+	status, answered := errors.AsType[*statusError](err)
 	switch {
 	case err == nil:
 		h := holder{user: market.UserID(body.User), apiKey: body.ID, staff: body.Staff, scopes: market.Scopes(body.Scopes), expires: body.Expires.Time}

@@ -1,6 +1,7 @@
 package accounts_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ func arrive(t testing.TB, s *accounts.Service, browser string, p accounts.Person
 
 func refusedWith(t testing.TB, err error, code string) {
 	t.Helper()
-	if e, ok := err.(*market.Error); !ok || e.Code != code { //nolint:errorlint // as it is returned
+	if e, ok := errors.AsType[*market.Error](err); !ok || e.Code != code {
 		t.Errorf("got %v, want a refusal %s", err, code)
 	}
 }

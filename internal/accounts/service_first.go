@@ -39,7 +39,7 @@ func (s *Service) NewFirstLink(ctx context.Context) (Link, error) {
 	}
 	link, now := Link(base64.RawURLEncoding.EncodeToString(raw)), s.options.Now()
 	none := true
-	err := s.options.DB.Update(ctx, func(tx *database.Tx) error { //nolint:contextcheck // a change never sees its caller's context
+	err := s.options.DB.Update(ctx, func(tx *database.Tx) error {
 		staff, err := s.store.selectStaffForUpdate(tx)
 		if none = len(staff) == 0; err != nil || !none {
 			return err
@@ -77,7 +77,7 @@ func (s *Service) AddFirstStaff(ctx context.Context, link Link, n Newcomer) (Acc
 	}
 	var first Account
 	key, now, action := database.Fold(n.Mail), market.At(s.options.Now()), market.ActionOf(ctx)
-	err = s.options.DB.Update(ctx, func(tx *database.Tx) error { //nolint:contextcheck // a change never sees its caller's context
+	err = s.options.DB.Update(ctx, func(tx *database.Tx) error {
 		used, err := s.store.deleteLink(tx, link.hash(), now)
 		if err != nil {
 			return err

@@ -82,7 +82,7 @@ func (s *Service) openKeys(ctx context.Context, at time.Time) (keys []signingKey
 		return nil, err
 	}
 	now, life := market.At(at), max(s.options.TokenLife, s.options.ShortLife)
-	err = s.options.DB.Update(ctx, func(tx *database.Tx) error { //nolint:contextcheck // a change never sees its caller's context
+	err = s.options.DB.Update(ctx, func(tx *database.Tx) error {
 		keys, err = s.store.selectKeysIn(tx)
 		if err != nil {
 			return err

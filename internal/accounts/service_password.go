@@ -50,10 +50,9 @@ func (s *Service) matches(ctx context.Context, password string, with stored) (bo
 		return right, err
 	}
 	made, err := s.hasher.hash(ctx, password)
-	if err != nil {
-		return true, nil //nolint:nilerr // the password was right; the next sign-in hashes it
+	if err == nil {
+		err = s.options.DB.Update(ctx, func(tx *database.Tx) error { return s.store.updateHash(tx, with.user, made, with.hash) })
 	}
-	err = s.options.DB.Update(ctx, func(tx *database.Tx) error { return s.store.updateHash(tx, with.user, made, with.hash) })
 	if err != nil {
 		s.options.Log.WarnContext(ctx, "a password could not be hashed anew; the next sign-in tries again", "account", with.user, "error", err)
 	}

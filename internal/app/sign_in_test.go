@@ -25,29 +25,41 @@ func TestSignInThroughTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar}
-	read := func(res *http.Response, err error) (at, body string) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.Request.URL.String(), string(b)
-	}
-	_, form := read(browser.Get(front.URL + "/sign-in/new")) //nolint:bodyclose,noctx // read closes it
+	_, form := browse(t, browser, front.URL+"/sign-in/new", nil)
 	proof := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(form)
 	if proof == nil {
 		t.Fatalf("no form:\n%s", form)
 	}
-	at, body := read(browser.PostForm(front.URL+"/sign-in/new", url.Values{ //nolint:bodyclose,noctx // read closes it
+	res, body := browse(t, browser, front.URL+"/sign-in/new", url.Values{
 		"form": {proof[1]}, "firstName": {"Ada"}, "lastName": {"Byron"}, "birthDate": {"1990-12-10"}, "mail": {"ada@example.com"}, "password": {"a lamp and two chairs"},
-	}))
-	if at != front.URL+"/sign-in/account" || !strings.Contains(body, `id="token"`) {
+	})
+	if at := res.Request.URL.String(); at != front.URL+"/sign-in/account" || !strings.Contains(body, `id="token"`) {
 		t.Errorf("at %s:\n%s", at, body)
 	}
+}
+
+// browse gets a page, or sends it a form, and gives what is answered in the end.
+func browse(t *testing.T, browser *http.Client, address string, form url.Values) (*http.Response, string) {
+	t.Helper()
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := browser.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
 }
 
 // Whatever guesses at what lets people in counts as an attempt to sign in: on the
@@ -90,31 +102,13 @@ func TestAttemptsAreCountedTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar}
-	page := func(r *http.Request, err error) (int, string) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := browser.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(body)
-	}
-	_, form := page(http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/sign-in", http.NoBody))
+	_, form := browse(t, browser, p.URL+"/sign-in", nil)
 	fields := url.Values{"mail": {"ADA@example.com"}, "password": {"wrong"}}
 	if proof := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(form); proof != nil {
 		fields.Set("form", proof[1])
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/sign-in", strings.NewReader(fields.Encode()))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if status, body := page(r, err); status != 401 {
-		t.Errorf("the page: %d\n%s", status, body)
+	if res, body := browse(t, browser, p.URL+"/sign-in", fields); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the page: %s\n%s", res.Status, body)
 	}
 	ask("POST", "/api/user/password-reset", `{"mail":"Ada@example.com"}`, 409) // this shop sends no mail
 	ask("POST", "/api/user/password-reset", `{"mail":"ada@example.com"}`, 429) // with this mail

@@ -55,5 +55,5 @@ func run(from, to string) error {
 	}
 	slices.SortFunc(sums, bytes.Compare)
 	sums = slices.CompactFunc(sums, bytes.Equal)
-	return os.WriteFile(to, bytes.Join(sums, nil), 0o644) //nolint:gosec // it becomes a part of the source
+	return os.WriteFile(to, bytes.Join(sums, nil), 0o600)
 }

@@ -126,7 +126,7 @@ func (s *shop) startProvider(t testing.TB) (issuer string, stop func(), ok bool)
 	for _, name := range []string{"corp", "post", "plain", "mails"} {
 		args = append(args, s.URL+"/sign-in/with/"+name+"/callback")
 	}
-	cmd := exec.Command(node, args...) //nolint:noctx // ended below
+	cmd := exec.CommandContext(t.Context(), node, args...)
 	cmd.Stderr = t.Output()
 	in, err := cmd.StdinPipe()
 	if err != nil {
