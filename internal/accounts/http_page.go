@@ -109,7 +109,7 @@ func (p pages) write(w http.ResponseWriter, r *http.Request, data firstData, err
 			data.Fault = refusal.Detail
 		}
 	}
-	data.Style = template.CSS(styleText) //nolint:gosec // it is embedded
+	data.Style = template.CSS(styleText) // it is embedded
 	var page bytes.Buffer
 	if err := firstPage.Execute(&page, data); err != nil {
 		p.options.Fail(w, r, err)

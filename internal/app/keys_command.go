@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"text/tabwriter"
 	"time"
 )
@@ -71,7 +72,7 @@ type keysRetireCommand struct {
 // Run takes a key away.
 func (c *keysRetireCommand) Run(ctx context.Context, t Terminal) error {
 	return c.visit(ctx, func(s *shop) error {
-		if err := s.call(ctx, http.MethodDelete, "/api/signing-keys/"+c.ID, nil, nil); err != nil {
+		if err := s.call(ctx, http.MethodDelete, "/api/signing-keys/"+url.PathEscape(c.ID), nil, nil); err != nil {
 			return err
 		}
 		fmt.Fprintf(t.Out, "took the key %s away, and every token that it signed\n", c.ID)

@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,5 +99,39 @@ func TestSessionsInTwoProcesses(t *testing.T) {
 		if strings.Contains(log, secret) {
 			t.Errorf("the logs hold %s", secret)
 		}
+	}
+}
+
+// A server that takes messages gets them as a POST. One that leads elsewhere has
+// not taken it: it is asked again, and nobody else is told the token.
+func TestHookIsNotLedElsewhere(t *testing.T) {
+	taken := make(chan string, 10)
+	tries := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("/hook", func(w http.ResponseWriter, r *http.Request) {
+		if tries++; tries == 1 {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		taken <- r.Method + " " + r.Header.Get("Content-Type") + " " + string(body)
+	})
+	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { taken <- "elsewhere" })
+	hook := httptest.NewServer(mux)
+	t.Cleanup(hook.Close)
+	accounts := programtest.Start(t, "--data="+t.TempDir(), "--password-reset-hook="+hook.URL+"/hook", "accounts")
+	v := visitor{base: accounts.URL}
+	v.ask(t, 201, "POST", "/api/user", `{"firstName":"A","lastName":"B","birthDate":"1990-01-02","mail":"a@example.org","password":"correct horse"}`)
+	v.ask(t, 202, "POST", "/api/user/password-reset", `{"mail":"a@example.org"}`)
+	select {
+	case got := <-taken:
+		if want := `POST application/json {"kind":"password_reset","mail":"a@example.org","name":"A","token":"emt_`; !strings.HasPrefix(got, want) {
+			t.Errorf("taken: %s", got)
+		}
+	case <-time.After(time.Minute):
+		t.Errorf("nothing was taken\n%s", accounts.Output())
 	}
 }
