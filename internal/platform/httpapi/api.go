@@ -168,7 +168,7 @@ func (a *API) answer(method, path, alias string, h http.HandlerFunc) {
 		a.routes[path] = rt
 		a.mux.Handle(path, rt)
 		if !strings.HasSuffix(path, "/{$}") {
-			a.mux.Handle(path+"/{$}", rt)
+			a.mux.Handle(path+"/{$}", slashed(rt))
 		}
 	}
 	rt.methods[method] = h
@@ -177,6 +177,18 @@ func (a *API) answer(method, path, alias string, h http.HandlerFunc) {
 		allowed = append(allowed, http.MethodHead)
 	}
 	rt.allow = strings.Join(append(allowed, http.MethodOptions), ", ")
+}
+
+// slashed answers at a path that ends in a slash as it is sent. The mux takes an
+// encoded one for it, and then deleting the movie "/" would delete them all.
+func slashed(rt *route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.EscapedPath(), "/") {
+			NotFound(w, r)
+			return
+		}
+		rt.ServeHTTP(w, r)
+	})
 }
 
 // Alias names the member that repeats the detail in errors at a path, for those
