@@ -244,6 +244,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/strict?b=1&a=2", "", "", 400, `"errors":[{"location":"query.a","message":"unknown query parameter 'a'"},{"location":"query.b"`},
 		{"GET", "/things?limit=", "", "", 400, `"value":""`},
 		{"POST", "/things", `{"name":"a","count":"x"}`, "", 400, `"errors":[{"location":"body.count","message":"count must be a number; got 'x'","value":"x"}]`},
+		{"GET", "/things/1?a=%zz", "", "", 200, ``}, // it knows none
 		// names that nothing has: said after the body was judged
 		{"PUT", "/named/nothing", `{"name":"a"}`, "", 404, `no name is 'nothing'`},
 		{"PUT", "/named/nothing", `{"name":"a"}`, "Content-Type: text/plain", 415, ``},

@@ -236,9 +236,10 @@ func (p *inputPlan) readPath(v reflect.Value, r *http.Request) (unknown, fault e
 }
 
 // readQuery reads the query parameters: a known one may come once; an unknown
-// one is a fault where the service is strict.
+// one is a fault where the service is strict. Elsewhere an operation that knows
+// none does not read the query, so that it cannot be wrong.
 func (p *inputPlan) readQuery(v reflect.Value, r *http.Request, strict bool) error {
-	if r.URL.RawQuery == "" {
+	if r.URL.RawQuery == "" || len(p.query) == 0 && !strict {
 		return nil
 	}
 	var faults market.Faults
