@@ -192,6 +192,74 @@ func TestServerLostGroup(t *testing.T) {
 	}
 }
 
+// TestServerHeldElsewhere has one change of a group want a row that another
+// process holds: its neighbours are answered meanwhile, and it is once the row is
+// free.
+func TestServerHeldElsewhere(t *testing.T) {
+	at, ok := server(t)
+	if !ok {
+		return
+	}
+	o := serverOptions(t, at)
+	u := parseURL(t, at)
+	q := u.Query()
+	q.Set("lock_timeout", "25000") // longer than it is waited for below
+	u.RawQuery = q.Encode()
+	o.URL = u.String()
+	here, there := dbtest.OpenWith(t, o), dbtest.OpenWith(t, o)
+	change := func(db *database.DB, statement string, then func()) chan error {
+		told := make(chan error, 1)
+		stmt := db.Prepare(statement)
+		go func() {
+			told <- db.Update(t.Context(), func(tx *database.Tx) error {
+				_, err := tx.Exec(stmt)
+				then()
+				return err
+			})
+		}()
+		return told
+	}
+	// until gives what tells that a change is under way, and then waits.
+	until := func(done chan struct{}) (began chan struct{}, then func()) {
+		began = make(chan struct{})
+		return began, sync.OnceFunc(func() { close(began); <-done })
+	}
+	const count = `UPDATE count SET n = n + 1 WHERE name = 'a'`
+	free, together := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(free) })
+	defer release()
+	held, then := until(free)
+	elsewhere := change(there, count, then)
+	<-held
+	first, then := until(together)
+	neighbours := []chan error{change(here, `INSERT INTO entry (n) VALUES (0)`, then)}
+	<-first
+	wants := change(here, count, func() {})
+	for _, n := range []string{"1", "2", "3"} {
+		neighbours = append(neighbours, change(here, `INSERT INTO entry (n) VALUES (`+n+`)`, func() {}))
+	}
+	time.Sleep(50 * time.Millisecond) // they come together
+	close(together)
+	for n, told := range neighbours {
+		select {
+		case err := <-told:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("change %d waits for what it does not want", n)
+		}
+	}
+	release()
+	if err := errors.Join(<-elsewhere, <-wants); err != nil {
+		t.Error(err)
+	}
+	var n int
+	if err := here.Prepare(`SELECT n FROM count WHERE name = 'a'`).QueryRow(t.Context()).Scan(&n); err != nil || n != 2 {
+		t.Errorf("counted to %d, %v", n, err)
+	}
+}
+
 // TestServerWrongValue runs a change with a value that its column cannot hold, and
 // one with a row that its place cannot: the change is told so, at once, and its
 // neighbours go on.
