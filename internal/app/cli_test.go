@@ -68,6 +68,50 @@ func TestConfigCheckReportsEveryFault(t *testing.T) {
 	}
 }
 
+// What stands between the network and the services is checked before a start.
+func TestConfigCheckOfTheEdge(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for settings, want := range map[string]string{ // with spaces between them
+		"--limit-address=600":                                        "such as 600/1m",
+		"--limit-account=many/1m":                                    "such as 600/1m",
+		"--limit-sign-in=0/1m":                                       "0/1m",
+		"--limit-sign-up=5/soon":                                     "such as 600/1m",
+		"EMPORIUM_LIMIT_ADDRESS_REQUESTS=-1":                         "0 for any",
+		"EMPORIUM_LIMIT_CONNECTIONS=-1":                              "--limit-connections (EMPORIUM_LIMIT_CONNECTIONS): must be at least 0",
+		"EMPORIUM_LIMIT_WORK=-1":                                     "--limit-work (EMPORIUM_LIMIT_WORK): must be at least 0",
+		"--limit-header-bytes=100":                                   "--limit-header-bytes (EMPORIUM_LIMIT_HEADER_BYTES): must be at least 4096",
+		"--limit-streams=0":                                          "--limit-streams (EMPORIUM_LIMIT_STREAMS): must be at least 1",
+		"--limit-answer-time=0s":                                     "--limit-answer-time (EMPORIUM_LIMIT_ANSWER_TIME): must be longer",
+		"--tls-look=0s":                                              "--tls-look (EMPORIUM_TLS_LOOK): must be longer",
+		"--limit-url=http://127.0.0.1":                               "--limit-url (EMPORIUM_LIMIT_URL)",
+		"--cors-origins=shop.example":                                "--cors-origins (EMPORIUM_CORS_ORIGINS)",
+		"--cors-origins=* --cors-credentials":                        "need origins by name",
+		"--tls-cert=x":                                               "give both or neither",
+		"--tls-redirect=127.0.0.1:0":                                 "there is no TLS to send callers to",
+		"--billing-database=movies_db":                               "", // they are files
+		"--limit-address=auto --limit-key=off":                       "",
+		"--limit-address=600/1m --limit-work=0":                      "",
+		"--cors-origins=https://shop.example":                        "",
+		"--database-url=mysql://hunter2@h/x":                         "--database-url (EMPORIUM_DATABASE_URL)",
+		"--database-url=postgres://h/x --billing-database=movies_db": "each service needs its own",
+	} {
+		t.Run(settings, func(t *testing.T) {
+			args := []string{"config", "check"}
+			for setting := range strings.FieldsSeq(settings) {
+				if name, value, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "EMPORIUM_") {
+					t.Setenv(name, value)
+				} else {
+					args = append(args, setting)
+				}
+			}
+			status, out, errs := command(t, "", args...)
+			if (status == 0) != (want == "") || !strings.Contains(errs, want) || strings.Contains(out+errs, "hunter2") {
+				t.Errorf("%d %s, want %q", status, errs, want)
+			}
+		})
+	}
+}
+
 func TestConfigCheckTakesWhatIsRight(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("EMPORIUM_LISTEN", "127.0.0.1:1,[::1]:2")

@@ -93,6 +93,29 @@ func TestLimitsSplit(t *testing.T) {
 	}
 }
 
+// In protected mode there are limits though nobody set any: those of
+// docs/howto/limits.md.
+func TestLimitsOfProtectedMode(t *testing.T) {
+	base := programtest.Start(t, "--data="+t.TempDir(), "--access=protected").URL
+	const mail, password = "ada@example.org", "a purple bicycle"
+	told := func(want, method, path, body, token string) {
+		t.Helper()
+		status, h := call(t, method, base+path, body, "Authorization", "Bearer "+token)
+		if got := strings.Join(h["Ratelimit-Policy"], ", "); got != want {
+			t.Errorf("%s %s: %d, policy %s, want %s", method, path, status, got, want)
+		}
+	}
+	const address, account = `"address";q=600;w=60`, `"account";q=600;w=60`
+	told(address, "GET", "/coupons", "", "")
+	told(address+`, "sign-up";q=20;w=3600`, "POST", "/api/user", `{"firstName":"A","lastName":"B","birthDate":"1990-01-02","mail":"`+mail+`","password":"`+password+`"}`, "")
+	signIn := `{"mail":"` + mail + `","password":"` + password + `"}`
+	told(address+`, "sign-in";q=30;w=600, "sign-in-mail";q=10;w=600`, "POST", "/api/user/auth", signIn, "")
+	token := field([]byte(visitor{base: base}.ask(t, 200, "POST", "/api/user/auth", signIn)), "access_token")
+	told(address+", "+account, "GET", "/coupons", "", token)
+	key := field([]byte(visitor{base: base, token: token}.ask(t, 201, "POST", "/api/user/1/keys", `{"name":"till","scopes":"*:read"}`)), "key")
+	told(address+", "+account+`, "key";q=300;w=60`, "GET", "/coupons", "", key)
+}
+
 // Signing in is counted where it is answered, by the address that the gateway saw
 // or that a trusted proxy names.
 func TestSigningInIsLimitedBehindProxies(t *testing.T) {

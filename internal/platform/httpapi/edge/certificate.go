@@ -130,6 +130,3 @@ func (c *Certificate) Config() *tls.Config {
 		},
 	}
 }
-
-// Expires is when the certificate in use ends.
-func (c *Certificate) Expires() time.Time { return c.now.Load().Leaf.NotAfter }

@@ -218,10 +218,3 @@ func Proven(ctx context.Context) {
 		k.uncount()
 	})
 }
-
-// Len is how many connections are open.
-func (c *Connections) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.open)
-}
