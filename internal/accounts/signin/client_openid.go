@@ -20,6 +20,7 @@ import (
 const (
 	clockSkew     = time.Minute // that a provider's clock may be ahead or behind
 	discoverAgain = time.Hour
+	discoverPause = 5 * time.Second // after an attempt that failed
 )
 
 // openID is a provider of OpenID Connect.
@@ -28,15 +29,18 @@ type openID struct {
 	client   *http.Client
 	now      func() time.Time
 
-	mu    sync.Mutex
-	known *oidc.Provider
-	since time.Time
+	mu     sync.Mutex
+	known  *oidc.Provider
+	since  time.Time
+	failed time.Time // when it was last asked in vain, and why
+	err    error
 }
 
 func (o *openID) issuer() string { return o.provider.Issuer }
 
 // discover reads how the provider is spoken to, and reads it anew each hour. What
-// it said last holds while it is down.
+// it said last holds while it is down. One that does not answer is asked for all
+// who wait, and not by one after the other.
 func (o *openID) discover(ctx context.Context) (*oidc.Provider, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -44,6 +48,25 @@ func (o *openID) discover(ctx context.Context) (*oidc.Provider, error) {
 	if o.known != nil && now.Sub(o.since) < discoverAgain {
 		return o.known, nil
 	}
+	if now.Sub(o.failed) >= discoverPause {
+		found, err := o.ask(ctx)
+		switch {
+		case err == nil:
+			o.known, o.since = found, now
+		case ctx.Err() != nil: // says nothing of the provider
+			return nil, err
+		default:
+			o.failed, o.err = o.now(), err
+		}
+	}
+	if o.known == nil {
+		return nil, o.err
+	}
+	return o.known, nil
+}
+
+// ask reads the discovery document.
+func (o *openID) ask(ctx context.Context) (*oidc.Provider, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, o.client), o.provider.Issuer)
 	switch {
 	case err == nil:
@@ -51,15 +74,12 @@ func (o *openID) discover(ctx context.Context) (*oidc.Provider, error) {
 		if !isSafeURL(e.AuthURL) || !isSafeURL(e.TokenURL) {
 			return nil, fmt.Errorf("%w: its discovery document names addresses that are not https", errBad)
 		}
-		o.known, o.since = found, now
-	case o.known != nil:
-		// the one before
+		return found, nil
 	case isNetwork(err) || strings.HasPrefix(err.Error(), "5"): // "503 Service Unavailable: …"
 		return nil, fmt.Errorf("%w: %.200s", errDown, err.Error())
 	default:
 		return nil, fmt.Errorf("%w: %.200s", errBad, err.Error())
 	}
-	return o.known, nil
 }
 
 func (o *openID) config(known *oidc.Provider, redirect string) *oauth2.Config {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -146,4 +147,45 @@ func TestCrookedProvider(t *testing.T) {
 	back := p.get(s.URL + "/sign-in/with/corp").head.Get("Location")
 	p.stopAt = ""
 	p.shows(p.get(back+"&iss=https://other.example"), 502, "could not sign you in") // RFC 9207
+}
+
+// transport answers instead of the network.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A provider that does not say how it is spoken to is asked once in five seconds,
+// however many wait for it. What it said before goes on.
+func TestDiscoveryIsAskedOnce(t *testing.T) {
+	s, c := openShop(t), openCrooked(t)
+	asked, down := 0, true
+	s.use(t, signin.Options{Providers: []signin.Provider{corp(c.URL)}, Transport: transport(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/openid-configuration") {
+			if asked++; down {
+				return nil, errors.New("no answer")
+			}
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})})
+	begin := func(when string, status, want int) {
+		t.Helper()
+		asked = 0
+		for range 3 {
+			p := newPerson(t)
+			p.stopAt = c.URL
+			if got := p.get(s.URL + "/sign-in/with/corp"); got.status != status {
+				t.Errorf("%s: %d, want %d\n%s", when, got.status, status, got.body)
+			}
+		}
+		if asked != want {
+			t.Errorf("%s: asked %d times, want %d", when, asked, want)
+		}
+	}
+	begin("down from the start", http.StatusServiceUnavailable, 1)
+	down = false
+	s.advance(5 * time.Second)
+	begin("there", http.StatusSeeOther, 1)
+	down = true
+	s.advance(time.Hour)
+	begin("down later", http.StatusSeeOther, 1)
 }
