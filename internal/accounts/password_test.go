@@ -128,9 +128,16 @@ func TestChangePassword(t *testing.T) {
 	signsIn(t, d.one, next, false)
 	d.holds(t, token, a.ID)
 
+	asked, err := d.one.MakeReset(t.Context(), "a@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
 	fresh, err := d.one.ChangePassword(as(t.Context(), a.ID), a.ID, newcomer("").Password, next)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := d.two.UseReset(t.Context(), asked.Token, "a password of somebody else"); market.KindOf(err) != market.Invalid {
+		t.Errorf("a token for a forgotten password outlives a change: %v", err)
 	}
 	d.ended(t, token, "the password was changed")
 	d.ended(t, session.Access, "the password was changed")

@@ -111,7 +111,7 @@ func (s *Service) ChangePassword(ctx context.Context, id market.UserID, before, 
 }
 
 // replacePassword stores a hash instead of the one that was checked, or of any
-// when before is "", and ends all tokens.
+// when before is "", and ends all tokens, that for another password too.
 func (s *Service) replacePassword(tx *database.Tx, id market.UserID, made, before string, now market.Time, longest time.Duration) error {
 	if before == "" {
 		if err := s.store.updatePassword(tx, id, made); err != nil {
@@ -121,6 +121,9 @@ func (s *Service) replacePassword(tx *database.Tx, id market.UserID, made, befor
 		return err
 	} else if n == 0 {
 		return market.Refuse(market.Conflict, "password_changed", "the password was changed at this moment: try again with the one that it is now")
+	}
+	if err := tx.Send(s.store.dropReset, id); err != nil {
+		return err
 	}
 	return s.endTokens(tx, id, now, longest)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 type resetStatements struct {
-	addReset, findReset, takeReset *database.Stmt
-	byMail, hashOf, setPassword    *database.Stmt
+	addReset, findReset, takeReset, dropReset *database.Stmt
+	byMail, hashOf, setPassword               *database.Stmt
 }
 
 func prepareResets(db *database.DB) resetStatements {
@@ -20,6 +20,7 @@ func prepareResets(db *database.DB) resetStatements {
 		findReset: db.Prepare(`SELECT a.id, a.mail FROM password_resets r JOIN accounts a ON a.id = r.user_id
 			WHERE r.token_hash = $1 AND r.expires_at > $2`),
 		takeReset:   db.Prepare(`DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id`),
+		dropReset:   db.Prepare(`DELETE FROM password_resets WHERE user_id = $1`),
 		byMail:      db.Prepare(`SELECT ` + columns + ` FROM accounts WHERE mail_key = $1`),
 		hashOf:      db.Prepare(`SELECT password_hash FROM accounts WHERE id = $1`),
 		setPassword: db.Prepare(`UPDATE accounts SET password_hash = $1 WHERE id = $2`),
