@@ -43,18 +43,14 @@ func (s *Service) MakeAPIKey(ctx context.Context, n NewAPIKey) (APIKey, error) {
 		User: n.User, Name: n.Name, Scopes: scopes, Hint: text[len(text)-4:], By: market.IdentityOf(ctx).User,
 		Made: market.At(now), Expires: expires,
 	}
-	fresh := false
-	made, err := database.Once(ctx, s.options.DB, func(tx *database.Tx) (APIKey, error) {
-		fresh = true
+	return database.Once(ctx, s.options.DB, func(tx *database.Tx) (APIKey, error) {
 		if _, err := s.store.selectAccountForUpdate(tx, n.User); err != nil {
 			return APIKey{}, err
 		}
-		return s.store.insertAPIKey(tx, want, hash)
+		made, err := s.store.insertAPIKey(tx, want, hash)
+		made.Key = text // which a repeat does not get: it is not kept
+		return made, err
 	})
-	if fresh {
-		made.Key = text
-	}
-	return made, err
 }
 
 // APIKeys walks the keys of an account in id order.

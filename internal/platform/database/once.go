@@ -107,10 +107,11 @@ func Once[T any](ctx context.Context, db *DB, fn func(tx *Tx) (T, error)) (T, er
 	if err != nil || stored == nil {
 		return result, err
 	}
-	if err := json.Unmarshal(stored, &result); err != nil {
-		return result, fmt.Errorf("read the kept result of %s: %w", key.Operation, err)
+	var kept T // fn may have run before, in a try that came to nothing: of its result none is left here
+	if err := json.Unmarshal(stored, &kept); err != nil {
+		return kept, fmt.Errorf("read the kept result of %s: %w", key.Operation, err)
 	}
-	return result, nil
+	return kept, nil
 }
 
 // Sweep removes the records of idempotent requests that are older than a day.
