@@ -70,7 +70,7 @@ func (s *Service) AddItems(ctx context.Context, all []NewItem) ([]Item, error) {
 // ChangeItem renames an item.
 func (s *Service) ChangeItem(ctx context.Context, id ItemID, c ItemChange, match market.IfMatch) (Item, error) {
 	var changed Item
-	err := s.db.Update(ctx, func(tx *database.Tx) error { //nolint:contextcheck // statements of a change see no caller's context
+	err := s.db.Update(ctx, func(tx *database.Tx) error {
 		i, err := s.store.selectItemForUpdate(tx, id)
 		if err != nil {
 			return err

@@ -75,7 +75,7 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) move(ctx context.Context) (int, error) {
 	outbox := r.o.Outbox
 	var entries []entry
-	err := outbox.db.Update(ctx, func(tx *database.Tx) (err error) { //nolint:contextcheck // a change has its own
+	err := outbox.db.Update(ctx, func(tx *database.Tx) (err error) {
 		entries, err = outbox.oldest(tx, relayBatch)
 		return err
 	})

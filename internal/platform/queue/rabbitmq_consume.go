@@ -30,7 +30,7 @@ const (
 func (q *RabbitMQ) Consume(ctx context.Context, o ConsumeOptions, handle Handler) error {
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(q.ctx, cancel)() //nolint:contextcheck // Close ends it, too
+	defer context.AfterFunc(q.ctx, cancel)() // Close ends it, too
 
 	w := newWork(o, handle, func(text string, err error, batch int) {
 		q.o.Log.WarnContext(ctx, "consuming is held up", "queue", o.Queue, "what", text, "messages", batch, "error", err)
@@ -76,7 +76,7 @@ func (q *RabbitMQ) session(stop context.Context, w *work) error {
 	defer hangUp(conn, q.o.Now)
 	ctx, lose := context.WithCancelCause(context.WithoutCancel(stop))
 	defer lose(nil)
-	defer context.AfterFunc(q.ctx, func() { //nolint:contextcheck // Close ends it, too
+	defer context.AfterFunc(q.ctx, func() { // Close ends it, too
 		lose(ErrClosed)
 		hangUp(conn, q.o.Now)
 	})()

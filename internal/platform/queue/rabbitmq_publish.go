@@ -60,7 +60,7 @@ func (q *RabbitMQ) publishOn(ctx context.Context, l *link, name Name, messages [
 	if err := q.declareOnce(ctx, l, name); err != nil {
 		return messages, err
 	}
-	lane := l.lanes[rand.IntN(lanes)] //nolint:gosec // spreads load
+	lane := l.lanes[rand.IntN(lanes)] // spreads load
 	for len(messages) > 0 {
 		n := min(len(messages), outstanding/2)
 		missing, err := lane.publish(ctx, q.wire(name), messages[:n])

@@ -29,7 +29,7 @@ type consumer struct {
 func (q *SQLite) Consume(ctx context.Context, o ConsumeOptions, handle Handler) error {
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(q.ctx, cancel)() //nolint:contextcheck // Close ends it, too
+	defer context.AfterFunc(q.ctx, cancel)() // Close ends it, too
 
 	c := &consumer{SQLite: q, woken: make(chan struct{}, 1)}
 	c.work = newWork(o, handle, func(text string, err error, batch int) {
@@ -149,7 +149,7 @@ func (c *consumer) turn(before *settlement, claim bool) (held *holding, err erro
 func (c *consumer) process(stop context.Context, h *holding) *settlement {
 	ctx, lose := context.WithCancelCause(context.WithoutCancel(stop))
 	defer lose(nil)
-	defer context.AfterFunc(c.ctx, func() { lose(ErrClosed) })() //nolint:contextcheck // Close ends it, too
+	defer context.AfterFunc(c.ctx, func() { lose(ErrClosed) })() // Close ends it, too
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
