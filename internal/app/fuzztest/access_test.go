@@ -70,9 +70,11 @@ func (r *round) may(q *request, a *answer) bool {
 	case within:
 		return who == anyone || who >= staffOrInside
 	case member:
-		return who == ownOrStaff || who == staff || who == staffOrInside || who <= signedIn || who == own && r.owns(q, a)
+		return who <= signedIn || who == ownOrStaff || who == staff || who == staffOrInside || who == own && r.owns(q, a)
+	case account:
+		return who <= signedIn || (who == own || who == ownOrStaff) && r.owns(q, a)
 	}
-	return who <= signedIn || (who == own || who == ownOrStaff) && r.owns(q, a)
+	return false
 }
 
 // owns says whether what was answered is its caller's own.
@@ -80,7 +82,7 @@ func (r *round) owns(q *request, a *answer) bool {
 	me := q.caller.id
 	whose := func(noun, field string) bool { // all that the answer shows
 		for _, value := range a.values(field) {
-			if r.seen.owner[noun+":"+value] != me && !(noun == "account" && value == me) {
+			if r.seen.owner[noun+":"+value] != me && (noun != "account" || value != me) {
 				return false
 			}
 		}

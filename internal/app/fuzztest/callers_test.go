@@ -117,8 +117,10 @@ func (r *round) able(op *operation) []*caller {
 		return []*caller{r.staff}
 	case staffOrInside:
 		return []*caller{r.staff, r.inside}
+	case inside:
+		return []*caller{r.inside}
 	}
-	return []*caller{r.inside}
+	return nil
 }
 
 // suited is one of those, who has such a thing as the operation is about.
@@ -128,7 +130,7 @@ func (r *round) suited(op *operation) *caller {
 		of := r.generator.owner(op, c, true)
 		for _, p := range op.Parameters {
 			n := noun(op.path, p.Value.Name)
-			if of != "" && p.Value.In == "path" && n != "account" && !slices.ContainsFunc(r.seen.things[n], func(id string) bool { return r.seen.owner[n+":"+id] == of }) {
+			if of != "" && p.Value.In == "path" && n != "account" && n != "order" && !slices.ContainsFunc(r.seen.things[n], func(id string) bool { return r.seen.owner[n+":"+id] == of }) {
 				return true
 			}
 		}

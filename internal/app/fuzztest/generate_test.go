@@ -33,7 +33,7 @@ type generator struct {
 	seen   *seen
 	mode   string
 	count  int
-	sent   []*request // with an Idempotency-Key: some are sent again
+	sent   []*request // what was done with an Idempotency-Key: some are sent again
 }
 
 func (g *generator) chance(percent int) bool { return g.random.IntN(100) < percent }
@@ -56,15 +56,18 @@ func (g *generator) valid(op *operation, by *caller, careful bool) *request {
 				id = own
 			}
 			path = strings.Replace(path, "{"+p.Name+"}", url.PathEscape(id), 1)
-		case p.In == "query" && p.Name != "cursor" && (g.chance(30) || p.Name == "refresh"): // a cursor comes from a Link
+		case p.Name == "cursor":
+			if g.chance(20) {
+				query = append(query, "cursor="+g.seen.pick(g.random, "cursor", ""))
+			}
+		case p.In == "query" && (g.chance(30) || p.Name == "refresh"):
 			query = append(query, p.Name+"="+url.QueryEscape(g.parameter(p)))
 		case p.Name == "Idempotency-Key" && g.chance(30):
 			g.count++
 			q.header = append(q.header, [2]string{p.Name, "key-" + strconv.Itoa(g.count)})
-			g.sent = append(g.sent[max(0, len(g.sent)-19):], q)
 		}
 	}
-	if tag := g.seen.etags[path]; tag != "" && g.chance(40) {
+	if tag := g.seen.etags[path]; g.chance(40) && tag != "" {
 		q.header = append(q.header, [2]string{map[bool]string{true: "If-None-Match", false: "If-Match"}[op.method == http.MethodGet], tag})
 	}
 	if q.target = path; g.chance(10) {
@@ -133,7 +136,7 @@ func (g *generator) value(op *operation, by *caller, s *openapi3.Schema, name st
 		for _, member := range slices.Sorted(maps.Keys(s.Properties)) {
 			p := s.Properties[member].Value
 			shown := strings.HasPrefix(p.Description, "Read-only") || strings.HasPrefix(p.Description, "Never")
-			if slices.Contains(s.Required, member) || member == "user" && g.mode == "open" || g.chance(60) && !(careful && (shown || member == "user")) {
+			if slices.Contains(s.Required, member) || member == "user" && g.mode == "open" || g.chance(60) && (!careful || !shown && member != "user") {
 				n.members = append(n.members, field{member, g.value(op, by, p, member, careful)})
 			}
 		}

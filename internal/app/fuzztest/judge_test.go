@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"emporium/internal/platform/httpapi/apitest"
@@ -24,7 +25,7 @@ func (r *round) judge(q *request, a *answer) (faults []string) {
 		fault("the answer tells %q", found)
 	}
 	problem, _ := a.json.(map[string]any)
-	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") && text(problem["status"]) != fmt.Sprint(a.status) && q.method != http.MethodHead {
+	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") && text(problem["status"]) != strconv.Itoa(a.status) && q.method != http.MethodHead {
 		fault("the problem's status is %v", problem["status"])
 	}
 	if (a.status == http.StatusUnauthorized) != (a.header.Get("WWW-Authenticate") == "Bearer") {
@@ -53,6 +54,11 @@ func (r *round) judge(q *request, a *answer) (faults []string) {
 	default:
 		if err := r.document.Fits(r.t.Context(), q.method, q.op.path, apitest.Answer{Status: a.status, Header: a.header, Body: a.body}); err != nil {
 			fault("it does not fit the document: %v", err)
+		}
+		if a.status < http.StatusMultipleChoices && q.op.RequestBody != nil {
+			if err := r.document.Takes(q.op.method, q.op.path, decode(q.body)); err != nil {
+				fault("it takes what the document does not: %v", err)
+			}
 		}
 		if a.status < http.StatusBadRequest && !r.may(q, a) {
 			fault("%s may not do this in %s mode", q.caller.name, r.mode)

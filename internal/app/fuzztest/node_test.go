@@ -69,8 +69,7 @@ var oddValues = []string{
 
 // spoil changes one thing of a value.
 func (g *generator) spoil(root *node) {
-	every := root.all()
-	n := every[g.random.IntN(len(every))]
+	n := one(g, root.all())
 	if n.object && len(n.members) > 0 {
 		i := g.random.IntN(len(n.members))
 		switch g.random.IntN(6) {
@@ -84,8 +83,8 @@ func (g *generator) spoil(root *node) {
 			n.members[i].name = strings.ToUpper(n.members[i].name)
 			return
 		case 3: // one more
-			name := []string{"version", "role", "staff", "id", "__proto__", "", " ", "a\x00b", "userId", "password_hash", strings.Repeat("x", 3000), "é"}
-			n.members = append(n.members, field{name[g.random.IntN(len(name))], &node{raw: g.odd()}})
+			name := one(g, []string{"version", "role", "staff", "id", "__proto__", "", " ", "a\x00b", "userId", "password_hash", strings.Repeat("x", 3000), "é"})
+			n.members = append(n.members, field{name, &node{raw: g.odd()}})
 			return
 		case 4: // many more
 			for range 300 {
@@ -101,13 +100,13 @@ func (g *generator) spoil(root *node) {
 func (g *generator) odd() string {
 	switch g.random.IntN(12) {
 	case 0:
-		return string(scalar(strings.Repeat("é", []int{255, 256, 1000, 1001, 100000, 100001}[g.random.IntN(6)])).raw)
+		return scalar(strings.Repeat("é", one(g, []int{255, 256, 1000, 1001, 100000, 100001}))).raw
 	case 1:
 		return strings.Repeat(`{"a":`, 2000) + "1" + strings.Repeat("}", 2000)
 	case 2:
 		return strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
 	}
-	return oddValues[g.random.IntN(len(oddValues))]
+	return one(g, oddValues)
 }
 
 // tear changes a body as text.
@@ -133,7 +132,7 @@ func tear(random *rand.Rand, body string) string {
 	case 8:
 		return strings.Join(strings.Split(body, ""), "\x00")
 	case 9:
-		return body[:len(body)-1] + `,"more":"` + strings.Repeat("x", 1<<20) + `"}`
+		return body[:max(0, len(body)-1)] + `,"more":"` + strings.Repeat("x", 1<<20) + `"}`
 	case 10:
 		return "\r\n\t " + body + strings.Repeat(" ", 1000)
 	}

@@ -3,11 +3,11 @@ package fuzztest_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,10 +23,22 @@ const mostSeen = 40
 
 // nouns say what an id is called by, in the paths that begin like this.
 var nouns = []struct{ path, id string }{
-	{"/coupons", "coupon"}, {"/api/movies", "movie"}, {"/api/products", "product"}, {"/api/recent_purchases", "product"},
-	{"/api/purchases", "purchase"}, {"/api/billing/orders", "order"}, {"/api/v1/users", "bidder"}, {"/api/v1/items", "item"},
-	{"/api/v1/bids", "bid"}, {"/api/property", "property"}, {"/api/room", "room"}, {"/api/type", "type"},
-	{"/api/user/", "account"}, {"/api/staff/log", ""}, {"/api/staff", "member"}, {"/api/personal", "account"},
+	{"/coupons", "coupon"},
+	{"/api/movies", "movie"},
+	{"/api/products", "product"},
+	{"/api/recent_purchases", "product"},
+	{"/api/purchases", "purchase"},
+	{"/api/billing/orders", "order"},
+	{"/api/v1/users", "bidder"},
+	{"/api/v1/items", "item"},
+	{"/api/v1/bids", "bid"},
+	{"/api/property", "property"},
+	{"/api/room", "room"},
+	{"/api/type", "type"},
+	{"/api/user/", "account"},
+	{"/api/staff/log", ""},
+	{"/api/staff", "member"},
+	{"/api/personal", "account"},
 }
 
 // noun says what a field or a parameter of an operation names.
@@ -121,6 +133,9 @@ func (s *seen) take(q *request, a *answer) {
 	if tag := a.header.Get("ETag"); tag != "" {
 		s.etags[path] = tag
 	}
+	if _, next, found := strings.Cut(a.header.Get("Link"), "cursor="); found {
+		s.add("cursor", next[:strings.IndexAny(next, "&>")])
+	}
 	if q.op.method == http.MethodDelete {
 		if id := path[strings.LastIndexByte(path, '/')+1:]; strings.HasSuffix(q.op.path, "}") {
 			n := noun(q.op.path, strings.Trim(q.op.path[strings.LastIndexByte(q.op.path, '/')+1:], "{}"))
@@ -130,7 +145,7 @@ func (s *seen) take(q *request, a *answer) {
 	}
 	walk(a.json, func(object map[string]any) {
 		for _, field := range slices.Sorted(maps.Keys(object)) {
-			if n, value := noun(q.op.path, field), text(object[field]); n != "" && value != "" && !(field == "key" && n == "key") {
+			if n, value := noun(q.op.path, field), text(object[field]); n != "" && value != "" && field != "key" {
 				s.add(n, value)
 			}
 		}
@@ -159,12 +174,19 @@ func (s *seen) add(noun, value string) {
 // pick gives something that exists, as far as is known; of an owner's, when one
 // is named.
 func (s *seen) pick(random *rand.Rand, noun, owner string) string {
+	if noun == "order" { // when one is written down is a matter of time: a seed could not repeat it
+		return strconv.Itoa(1 + random.IntN(10))
+	}
 	have := s.things[noun]
 	if owner != "" {
 		have = slices.DeleteFunc(slices.Clone(have), func(id string) bool { return s.owner[noun+":"+id] != owner })
 	}
-	if len(have) == 0 {
-		return fmt.Sprint(1 + random.IntN(3))
+	switch {
+	case len(have) > 0:
+	case noun == "cursor":
+		return "c0"
+	default:
+		return strconv.Itoa(1 + random.IntN(3))
 	}
 	return have[random.IntN(len(have))]
 }

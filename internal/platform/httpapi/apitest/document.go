@@ -76,3 +76,10 @@ func (d *Document) Fits(ctx context.Context, method, path string, a Answer) erro
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
 	})
 }
+
+// Takes says why the document has an operation refuse a JSON body; nil: it does
+// not.
+func (d *Document) Takes(method, path string, body any) error {
+	schema := d.Spec.Paths.Value(path).GetOperation(method).RequestBody.Value.Content["application/json"].Schema.Value
+	return schema.VisitJSON(body, openapi3.EnableJSONSchema2020(), openapi3.VisitAsRequest())
+}
