@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"slices"
@@ -117,28 +118,29 @@ func take(now int64, asks []Ask, of func(i int) *shard) bool {
 	return true
 }
 
-// looked is how many callers are looked at to find whom to forget.
-const looked = 8
+// looked is how many callers are looked at to find whom to forget. A quarter goes
+// at once, so that a crowd of strangers does not pay for that one by one.
+const looked = 32
 
-// makeRoom forgets those whose quota is whole, of some taken at random, or else
-// the one of them who has used least.
+// makeRoom forgets, of some callers taken at random, those whose quota is whole,
+// and the quarter that has used least.
 func (s *shard) makeRoom(now int64) {
-	var least key
-	var soonest int64
-	n, freed := 0, false
+	type caller struct {
+		key  key
+		full int64
+	}
+	some := make([]caller, 0, looked)
 	for k, full := range s.full {
-		if full <= now {
-			delete(s.full, k)
-			freed = true
-		} else if n == 0 || full < soonest {
-			least, soonest = k, full
-		}
-		if n++; n == looked {
+		if some = append(some, caller{k, full}); len(some) == looked {
 			break
 		}
 	}
-	if !freed {
-		delete(s.full, least)
+	slices.SortFunc(some, func(a, b caller) int { return cmp.Compare(a.full, b.full) })
+	for i, c := range some {
+		if i > len(some)/4 && c.full > now {
+			break
+		}
+		delete(s.full, c.key)
 	}
 }
 
