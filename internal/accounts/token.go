@@ -3,12 +3,12 @@ package accounts
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -128,7 +128,7 @@ func newVerifier(issuer, audience Name, now func() time.Time) *verifier {
 			jwt.WithIssuer(string(issuer)), jwt.WithAudience(string(audience)), jwt.WithExpirationRequired(), jwt.WithTimeFunc(now),
 		),
 		now:  now,
-		seen: seen{tokens: map[[sha256.Size]byte]holder{}},
+		seen: seen{tokens: map[string]*holder{}},
 	}
 	v.revoked = newRevoked(now, func() { v.seen.forget(v.revoked.ends) })
 	return v
@@ -142,9 +142,9 @@ func (v *verifier) identify(ctx context.Context, token string) (market.Identity,
 	if err := v.revoked.refresh(ctx); err != nil {
 		return market.Identity{}, err
 	}
-	now, sum := v.now(), sha256.Sum256([]byte(token))
-	known, removals := v.seen.find(sum)
-	if known.user != 0 && now.Before(known.until) {
+	now := v.now()
+	known, removals := v.seen.find(token)
+	if known != nil && now.Before(known.until) {
 		return known.identity(), nil
 	}
 	check, again := v.check, recheck
@@ -162,7 +162,7 @@ func (v *verifier) identify(ctx context.Context, token string) (market.Identity,
 	if h.expires.Before(h.until) {
 		h.until = h.expires
 	}
-	v.seen.add(sum, h, removals)
+	v.seen.add(strings.Clone(token), &h, removals) // not the whole head of its request
 	return h.identity(), nil
 }
 
@@ -205,7 +205,7 @@ func (v *verifier) check(ctx context.Context, token string) (holder, error) {
 	return h, nil
 }
 
-// maxSeen bounds the memory of tokens, to some 2 MB.
+// maxSeen bounds the memory of tokens, to some 10 MB.
 const maxSeen = 16 << 10
 
 // holder is whose a token is, for as long as that is taken without a new look.
@@ -221,28 +221,28 @@ type holder struct {
 	until      time.Time
 }
 
-func (h holder) identity() market.Identity {
+func (h *holder) identity() market.Identity {
 	return market.Identity{User: h.user, Staff: h.staff, Scopes: h.scopes, Key: h.apiKey}
 }
 
-// seen remembers tokens that held, by their hash: what is in memory cannot be
-// used to act for anybody.
+// seen remembers tokens that held. To find one takes a tenth of what its SHA-256
+// would, and requests bring them into memory as they are anyway.
 type seen struct {
 	mu       sync.RWMutex
-	tokens   map[[sha256.Size]byte]holder
+	tokens   map[string]*holder
 	removals uint64
 }
 
-func (s *seen) find(sum [sha256.Size]byte) (holder, uint64) {
+func (s *seen) find(token string) (*holder, uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.tokens[sum], s.removals
+	return s.tokens[token], s.removals
 }
 
 // add remembers a token, unless an account was removed since removals was read:
 // it might be this one's. A full memory is emptied; filling it again costs one
 // check each.
-func (s *seen) add(sum [sha256.Size]byte, h holder, removals uint64) {
+func (s *seen) add(token string, h *holder, removals uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.removals != removals {
@@ -251,7 +251,7 @@ func (s *seen) add(sum [sha256.Size]byte, h holder, removals uint64) {
 	if len(s.tokens) >= maxSeen {
 		clear(s.tokens)
 	}
-	s.tokens[sum] = h
+	s.tokens[token] = h
 }
 
 // forget drops the tokens of which gone is true.
@@ -259,9 +259,9 @@ func (s *seen) forget(gone func(holder) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.removals++
-	for sum, h := range s.tokens {
-		if gone(h) {
-			delete(s.tokens, sum)
+	for token, h := range s.tokens {
+		if gone(*h) {
+			delete(s.tokens, token)
 		}
 	}
 }
