@@ -158,9 +158,14 @@ func (a *App) invitation(ctx context.Context, addresses []string) string {
 	if link == "" || len(addresses) == 0 {
 		return ""
 	}
-	base := strings.NewReplacer("//[::]:", "//127.0.0.1:", "//0.0.0.0:", "//127.0.0.1:").Replace(addresses[0])
 	return fmt.Sprintf("\nThere is no staff yet. Make the first staff member within 24 hours, once, at\n  %s%s?token=%s\n"+
-		"or at the same path of your own host's name, or with: emporium staff add MAIL\n", base, accounts.FirstStaffPath, link)
+		"or at the same path of your own host's name, or with: emporium staff add MAIL\n", toFollow(addresses[0]), accounts.FirstStaffPath, link)
+}
+
+// toFollow is where a browser on this machine finds an address that stands for
+// all of the machine's.
+func toFollow(address string) string {
+	return strings.NewReplacer("//[::]:", "//127.0.0.1:", "//0.0.0.0:", "//127.0.0.1:").Replace(address)
 }
 
 // greeting says where things are.
@@ -172,7 +177,11 @@ func (a *App) greeting(addresses []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Emporium %s, in %s mode\n\n", Version, a.mode)
 	for _, address := range addresses {
-		fmt.Fprintf(&b, "  API    %s\n  Docs   %s/docs\n", address, address)
+		base, others := toFollow(address), ""
+		if base != address {
+			others = ", and this machine's other addresses"
+		}
+		fmt.Fprintf(&b, "  API    %s%s\n  Docs   %s/docs\n", base, others, base)
 	}
 	fmt.Fprintf(&b, "  Data   %s\n", data)
 	return b.String()

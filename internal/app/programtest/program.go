@@ -87,8 +87,8 @@ func Start(t testing.TB, args ...string) *Program {
 		defer close(read)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			_, _ = fmt.Fprintln(p, lines.Text())
-			if f := strings.Fields(lines.Text()); len(f) == 2 && f[0] == "API" {
-				address <- f[1]
+			if f := strings.Fields(lines.Text()); len(f) > 1 && f[0] == "API" {
+				address <- strings.TrimSuffix(f[1], ",")
 			}
 		}
 	}()
