@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"emporium/internal/platform/dial"
 )
 
 // errOne is for settings that the cache has no use for.
@@ -27,12 +28,9 @@ func CheckRedisURL(address string) error {
 }
 
 func redisOption(address string) (rueidis.ClientOption, error) {
-	o, err := rueidis.ParseURL(address)
-	if fault, ok := errors.AsType[*url.Error](err); ok {
-		err = fault.Err // the rest repeats the address, which may hold a password
-	}
+	o, err := dial.Redis(address)
 	if err != nil {
-		return o, fmt.Errorf("not the address of a Redis server, such as redis://:password@127.0.0.1:6379/0: %w", err)
+		return o, err
 	}
 	if o.AlwaysRESP2 || o.DisableCache || o.Sentinel.MasterSet != "" || len(o.InitAddress) != 1 {
 		return o, errOne

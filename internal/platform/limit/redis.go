@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"emporium/internal/platform/dial"
 )
 
 // RedisOptions say where processes count together.
@@ -71,12 +72,9 @@ func CheckRedisURL(address string) error {
 }
 
 func redisOption(address string) (rueidis.ClientOption, error) {
-	o, err := rueidis.ParseURL(address)
-	if fault, ok := errors.AsType[*url.Error](err); ok {
-		err = fault.Err // the rest repeats the address, which may hold a password
-	}
+	o, err := dial.Redis(address)
 	if err != nil {
-		return o, fmt.Errorf("not the address of a Redis server, such as redis://:password@127.0.0.1:6379/0: %w", err)
+		return o, err
 	}
 	o.ClientName = "emporium-limits"
 	o.ForceSingleClient, o.DisableRetry, o.DisableCache = true, true, true
